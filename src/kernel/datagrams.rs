@@ -1,0 +1,86 @@
+//! `Datagrams`: the seam between netlink and its tests, two methods wide.
+
+use std::fmt;
+use std::io;
+
+use netlink_sys::Socket;
+use nix::libc;
+
+/// Sends and receives whole netlink datagrams; a socket in production, a tape in tests.
+pub trait Datagrams: Send {
+    /// Sends one datagram to the kernel.
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
+
+    /// Replaces the content of `into` by the next datagram of the kernel, whole.
+    fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()>;
+}
+
+/// The netlink families in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// NETLINK_RDMA.
+    Rdma,
+    /// NETLINK_ROUTE.
+    Route,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rdma => "NETLINK_RDMA",
+            Self::Route => "NETLINK_ROUTE",
+        })
+    }
+}
+
+/// Listings fill the reader's buffer up to this size, so a smaller one costs more calls
+/// (`netlink_recvmsg`, `net/netlink/af_netlink.c`).
+const USUAL_SIZE: usize = 32 * 1024;
+
+/// Opens a socket in the calling thread's namespace; it stays there for life.
+///
+/// No bind: the kernel gives the socket an address with the first datagram.
+pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
+    let number = match protocol {
+        Protocol::Rdma => libc::NETLINK_RDMA,
+        Protocol::Route => libc::NETLINK_ROUTE,
+    };
+    let socket = Socket::new(number as isize)?;
+    socket.set_ext_ack(true)?;
+    socket.set_cap_ack(true)?;
+    Ok(Box::new(socket))
+}
+
+impl Datagrams for Socket {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        let sent = retry(|| Socket::send(self, datagram, 0))?;
+        if sent == datagram.len() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::WriteZero.into())
+        }
+    }
+
+    fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        loop {
+            into.clear();
+            let mut no_room: &mut [u8] = &mut [];
+            let size = retry(|| self.recv(&mut no_room, libc::MSG_PEEK | libc::MSG_TRUNC))?;
+            into.reserve(size.max(USUAL_SIZE));
+            let (_, sender) = retry(|| self.recv_from(into, libc::MSG_TRUNC))?;
+            // Port 0 is the kernel; any process may send to our address.
+            if sender.port_number() == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Small files outside /sys: read with a limit, replaced whole or not at all, removed for good.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// An access to a file that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {}", .path.display())]
+pub struct FileError {
+    /// What was tried: `read`, `write`, `remove`, `list`, `create folder`.
+    pub verb: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    fn new(verb: &'static str, path: &Path, source: io::Error) -> Self {
+        Self {
+            verb,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// The content of a file, at most `limit` bytes of it; `None` when it does not exist.
+///
+/// # Errors
+/// [`FileError`] for everything but absence.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let fail = |source| FileError::new("read", path, source);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(fail(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(Some(bytes))
+}
+
+/// The names in a folder, sorted; empty when it does not exist.
+///
+/// # Errors
+/// [`FileError`] for everything but absence.
+pub fn list(folder: &Path) -> Result<Vec<OsString>, FileError> {
+    let fail = |source| FileError::new("list", folder, source);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(fail(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(fail)?.file_name());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Puts `content` in the place of `path`, so that a reader, or a machine that loses power, finds
+/// the old content or the new and nothing between.
+///
+/// # Errors
+/// [`FileError`]; `path` is unchanged and no temporary file is left then.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    let fail = |source| FileError::new("write", path, source);
+    let (folder, name) = match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => (folder, name),
+        _ => return Err(fail(io::ErrorKind::InvalidInput.into())),
+    };
+    // Hidden, so that no reader of the folder takes it for a record; short, whatever the name is.
+    let temporary = folder.join(format!(
+        ".{}.{:08x}.tmp",
+        std::process::id(),
+        hash(name.as_encoded_bytes())
+    ));
+    let written = write_new(&temporary, content, mode)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    written.map_err(|error| {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+        fail(error)
+    })
+}
+
+fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    // A leftover of a killed process that had our number.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Removes a file and makes that last; one that is not there is removed already.
+///
+/// # Errors
+/// [`FileError`] for everything but absence.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    let fail = |source| FileError::new("remove", path, source);
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(fail(error)),
+        Ok(()) => match path.parent() {
+            Some(folder) => File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(fail),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Makes a folder and those above it; one that exists stays as it is.
+///
+/// # Errors
+/// [`FileError`].
+pub fn make_folder(path: &Path, mode: u32) -> Result<(), FileError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(|source| FileError::new("create folder", path, source))
+}
+
+/// FNV-1a: keeps two temporary names apart; nothing depends on its strength.
+fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn replaced_whole_with_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x".repeat(255));
+        replace(&path, b"one", 0o600).unwrap();
+        replace(&path, b"two", 0o600).unwrap();
+        assert_eq!(read(&path, 100).unwrap().unwrap(), b"two");
+        assert_eq!(read(&path, 2).unwrap().unwrap(), b"tw");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(list(dir.path()).unwrap().len(), 1);
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert_eq!(read(&path, 100).unwrap(), None);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("taken")).unwrap();
+        assert!(replace(&dir.path().join("taken"), b"x", 0o600).is_err());
+        assert!(replace(&dir.path().join("no/such"), b"x", 0o600).is_err());
+        assert_eq!(list(dir.path()).unwrap(), ["taken"]);
+    }
+}

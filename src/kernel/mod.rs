@@ -1,0 +1,74 @@
+//! The only floor that opens sockets, /sys, /proc, namespaces and state files.
+#![expect(clippy::disallowed_methods, reason = "this is the floor that may")]
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub mod datagrams;
+pub mod file;
+pub mod netlink;
+pub mod netns;
+pub mod sysfs;
+
+pub use datagrams::{Datagrams, Protocol};
+pub use file::FileError;
+pub use netlink::{Conn, NetlinkError, Refusal};
+pub use netns::{Netns, NetnsError};
+pub use sysfs::{Sysfs, SysfsError};
+
+type Opener = dyn Fn(Protocol) -> io::Result<Box<dyn Datagrams>> + Send + Sync;
+
+/// The machine that operations work on: where its files are, and how a socket is opened.
+pub struct Host {
+    root: PathBuf,
+    sysfs: Sysfs,
+    open: Box<Opener>,
+}
+
+impl Host {
+    /// This machine.
+    pub fn this() -> Self {
+        Self::new(Path::new("/"), Box::new(datagrams::open))
+    }
+
+    /// A machine whose files lie below `root` and whose sockets come from `open`.
+    pub fn new(root: &Path, open: Box<Opener>) -> Self {
+        Self {
+            root: root.to_owned(),
+            sysfs: Sysfs::new(root.join("sys")),
+            open,
+        }
+    }
+
+    /// The sysfs tree.
+    pub fn sysfs(&self) -> &Sysfs {
+        &self.sysfs
+    }
+
+    /// Where an absolute path of the machine lies below the root.
+    pub fn path(&self, absolute: &str) -> PathBuf {
+        self.root.join(absolute.trim_start_matches('/'))
+    }
+
+    /// Opens NETLINK_RDMA in the calling thread's namespace; loads ib_core where it is a module.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`] with `EPROTONOSUPPORT` when the kernel has no RDMA.
+    pub fn rdma(&self) -> Result<Conn, NetlinkError> {
+        self.connect(Protocol::Rdma)
+    }
+
+    /// Opens NETLINK_ROUTE in the calling thread's namespace.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`].
+    pub fn route(&self) -> Result<Conn, NetlinkError> {
+        self.connect(Protocol::Route)
+    }
+
+    fn connect(&self, protocol: Protocol) -> Result<Conn, NetlinkError> {
+        let datagrams =
+            (self.open)(protocol).map_err(|source| NetlinkError::Open { protocol, source })?;
+        Ok(Conn::new(datagrams))
+    }
+}

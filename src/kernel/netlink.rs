@@ -1,0 +1,261 @@
+//! `Conn`: requests, acknowledgements and listings over one netlink socket.
+
+use std::io;
+
+use netlink_packet_core::{
+    NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkBuffer,
+};
+use nix::errno::Errno;
+
+use super::datagrams::{Datagrams, Protocol};
+use crate::wire::extack::ErrorReply;
+use crate::wire::request::HEADER_LEN;
+use crate::wire::{DecodeError, Request};
+
+/// How often a listing is begun again when the kernel says that it changed meanwhile.
+const DUMP_TRIES: u32 = 8;
+
+/// The kernel's refusal of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the kernel answered.
+    pub errno: Errno,
+    /// The kernel's own sentence, where it gave one.
+    pub message: Option<String>,
+}
+
+/// What can go wrong between us and the kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum NetlinkError {
+    /// The socket could not be opened.
+    #[error("Failed to open {protocol} socket")]
+    Open {
+        /// Which family.
+        protocol: Protocol,
+        /// `EPROTONOSUPPORT`: the kernel does not have it.
+        #[source]
+        source: io::Error,
+    },
+    /// Sending or receiving failed.
+    #[error("the netlink socket failed")]
+    Transport(#[source] io::Error),
+    /// The kernel refused the request.
+    #[error("{}", .0.errno.desc())]
+    Refused(Refusal),
+    /// The kernel dropped answers because the socket's buffer was full.
+    #[error("the kernel dropped netlink answers, its buffer was full")]
+    Overrun,
+    /// A listing changed under us every time it was begun.
+    #[error("the list of objects kept changing while the kernel sent it ({DUMP_TRIES} tries)")]
+    Unstable,
+    /// The answer is not what the protocol promises.
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+}
+
+impl NetlinkError {
+    /// The errno of a refusal.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.errno),
+            _ => None,
+        }
+    }
+}
+
+/// One conversation with the kernel. Requests are numbered from 1; answers are matched by that
+/// number alone, for PORT_GET answers with another type than it was asked with.
+pub struct Conn {
+    datagrams: Box<dyn Datagrams>,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Conn {
+    /// Speaks over `datagrams`.
+    pub fn new(datagrams: Box<dyn Datagrams>) -> Self {
+        Self {
+            datagrams,
+            sequence: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Sends a change and waits for its acknowledgement.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Refused`] when the kernel says no, the others when it cannot be asked.
+    pub fn change(&mut self, request: &Request) -> Result<(), NetlinkError> {
+        self.exchange(request, |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Asks for one object and decodes the first data message of the answer.
+    ///
+    /// # Errors
+    /// As [`Self::change`]; [`DecodeError::Missing`] when an acknowledgement came without data.
+    pub fn get<T>(
+        &mut self,
+        request: &Request,
+        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, NetlinkError> {
+        let mut found = None;
+        self.exchange(request, |body| {
+            if found.is_none() {
+                found = Some(decode(body)?);
+            }
+            Ok(())
+        })?;
+        Ok(found.ok_or(DecodeError::Missing("data message"))?)
+    }
+
+    /// Asks for a listing and decodes every entry; begun again when it changed under way.
+    ///
+    /// # Errors
+    /// As [`Self::change`]; [`NetlinkError::Unstable`] after eight interrupted tries.
+    pub fn list<T>(
+        &mut self,
+        request: &Request,
+        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        let mut last = NetlinkError::Unstable;
+        for _ in 0..DUMP_TRIES {
+            let mut found = Vec::new();
+            let outcome = self.exchange(request, |body| {
+                found.push(decode(body)?);
+                Ok(())
+            });
+            match outcome {
+                Ok(Completeness::Whole) => return Ok(found),
+                Ok(Completeness::Interrupted) => last = NetlinkError::Unstable,
+                Err(NetlinkError::Overrun) => last = NetlinkError::Overrun,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
+    /// Whether this kernel has the command `kind` at all.
+    ///
+    /// An unknown command is refused with a bare EINVAL. A known one reads its attributes first,
+    /// so a malformed `u32_attr` makes it answer with an explanation, or with EPERM before that.
+    ///
+    /// # Errors
+    /// As [`Self::change`], refusals apart.
+    pub fn knows(&mut self, kind: u16, u32_attr: u16) -> Result<bool, NetlinkError> {
+        match self.change(&Request::new(kind).u8(u32_attr, 0)) {
+            Err(NetlinkError::Refused(refusal)) => {
+                Ok(refusal.errno != Errno::EINVAL || refusal.message.is_some())
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(true),
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        request: &Request,
+        mut data: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<Completeness, NetlinkError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.datagrams
+            .send(&request.datagram(self.sequence))
+            .map_err(NetlinkError::Transport)?;
+        let mut state = Completeness::Whole;
+        // A bad entry is remembered, and the answer read to its end: the socket is used again.
+        let mut malformed = None;
+        loop {
+            self.datagrams.receive(&mut self.buffer).map_err(|error| {
+                match error.raw_os_error().map(Errno::from_raw) {
+                    Some(Errno::ENOBUFS) => NetlinkError::Overrun,
+                    _ => NetlinkError::Transport(error),
+                }
+            })?;
+            for message in Messages(&self.buffer) {
+                let message = message?;
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                if message.flags & NLM_F_DUMP_INTR != 0 {
+                    state = Completeness::Interrupted;
+                }
+                match message.kind {
+                    NLMSG_NOOP => {}
+                    NLMSG_OVERRUN => return Err(NetlinkError::Overrun),
+                    NLMSG_ERROR | NLMSG_DONE => {
+                        verdict(&message)?;
+                        return malformed.map_or(Ok(state), |error: DecodeError| Err(error.into()));
+                    }
+                    _ => {
+                        if let Err(error) = data(message.body) {
+                            malformed.get_or_insert(error);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+enum Completeness {
+    Whole,
+    Interrupted,
+}
+
+struct Message<'a> {
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    body: &'a [u8],
+}
+
+/// Walks the messages of one datagram.
+struct Messages<'a>(&'a [u8]);
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = Result<Message<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.0);
+        let Ok(buffer) = NetlinkBuffer::new_checked(bytes) else {
+            return Some(Err(DecodeError::Truncated("message header")));
+        };
+        let length = buffer.length() as usize;
+        let Some(body) = bytes.get(HEADER_LEN..length) else {
+            return Some(Err(DecodeError::Truncated("message")));
+        };
+        self.0 = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(Ok(Message {
+            kind: buffer.message_type(),
+            flags: buffer.flags(),
+            sequence: buffer.sequence_number(),
+            body,
+        }))
+    }
+}
+
+/// What an NLMSG_ERROR says, or the status that NLMSG_DONE carries: a listing can fail there.
+fn verdict(message: &Message<'_>) -> Result<(), NetlinkError> {
+    if message.kind == NLMSG_DONE && message.body.len() < 4 {
+        return Ok(());
+    }
+    let reply = if message.kind == NLMSG_DONE {
+        // struct: i32 status, then TLVs at once; no echoed header in between.
+        let mut padded = message.body[..4].to_vec();
+        padded.resize(4 + HEADER_LEN, 0);
+        padded.extend_from_slice(&message.body[4..]);
+        ErrorReply::decode(&padded, message.flags | 0x100)?
+    } else {
+        ErrorReply::decode(message.body, message.flags)?
+    };
+    if reply.errno == 0 {
+        return Ok(());
+    }
+    Err(NetlinkError::Refused(Refusal {
+        errno: Errno::from_raw(reply.errno),
+        message: reply.message,
+    }))
+}

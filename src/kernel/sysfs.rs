@@ -1,0 +1,233 @@
+//! `Sysfs`: attributes, links and folders below one root that nothing leads out of.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
+use nix::sys::stat::Mode;
+
+/// An attribute is at most one page; this also holds binary ones we never read.
+const MAX_ATTRIBUTE: u64 = 64 * 1024;
+
+/// A sysfs access that failed, with the file it was about.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {}: {}", .path.display(), .errno.desc())]
+pub struct SysfsError {
+    /// What was tried: `read`, `write`, `list`, `follow`.
+    pub verb: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why; EXDEV when a link or `..` leads out of the tree.
+    pub errno: Errno,
+}
+
+impl SysfsError {
+    /// The file, or a folder above it, does not exist.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ENODEV)
+    }
+}
+
+/// A sysfs tree; every path given to it is relative to its root.
+#[derive(Debug, Clone)]
+pub struct Sysfs {
+    root: PathBuf,
+}
+
+impl Sysfs {
+    /// The tree below `root`; nothing is opened yet.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The text of an attribute without white space around it; bad UTF-8 is replaced.
+    ///
+    /// # Errors
+    /// [`SysfsError`]; a driver may refuse the read with any errno.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<String, SysfsError> {
+        let path = path.as_ref();
+        let fail = |errno| self.error("read", path, errno);
+        let file = self.open(path, OFlag::O_RDONLY).map_err(fail)?;
+        let mut bytes = Vec::new();
+        File::from(file)
+            .take(MAX_ATTRIBUTE)
+            .read_to_end(&mut bytes)
+            .map_err(|error| fail(errno(&error)))?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+
+    /// Writes an attribute in a single call, as sysfs wants it.
+    ///
+    /// # Errors
+    /// [`SysfsError`] with the driver's errno.
+    pub fn write(&self, path: impl AsRef<Path>, value: &str) -> Result<(), SysfsError> {
+        let path = path.as_ref();
+        let fail = |errno| self.error("write", path, errno);
+        let file = self.open(path, OFlag::O_WRONLY).map_err(fail)?;
+        let written = File::from(file)
+            .write(value.as_bytes())
+            .map_err(|error| fail(errno(&error)))?;
+        if written == value.len() {
+            Ok(())
+        } else {
+            Err(fail(Errno::EIO))
+        }
+    }
+
+    /// The names in a folder, sorted; names that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// [`SysfsError`].
+    pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<String>, SysfsError> {
+        let path = path.as_ref();
+        let fail = |errno| self.error("list", path, errno);
+        let folder = self
+            .open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)
+            .map_err(fail)?;
+        let mut names = Vec::new();
+        for entry in Dir::from_fd(folder).map_err(fail)?.iter() {
+            let entry = entry.map_err(fail)?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => names.push(name.to_owned()),
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// As [`Self::list`], where a folder that does not exist is an empty one.
+    ///
+    /// # Errors
+    /// [`SysfsError`] for everything but absence.
+    pub fn list_if_there(&self, path: impl AsRef<Path>) -> Result<Vec<String>, SysfsError> {
+        match self.list(path) {
+            Err(error) if error.is_absent() => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    /// The last name that a link points to: the driver behind `driver`, the PF behind `physfn`.
+    ///
+    /// # Errors
+    /// [`SysfsError`]; EINVAL when it is no link.
+    pub fn link_name(&self, path: impl AsRef<Path>) -> Result<String, SysfsError> {
+        let path = path.as_ref();
+        let fail = |errno| self.error("follow", path, errno);
+        let (folder, name) = match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => (folder, name),
+            _ => return Err(fail(Errno::EINVAL)),
+        };
+        let folder = self
+            .open(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)
+            .map_err(fail)?;
+        let target = readlinkat(&folder, Path::new(name)).map_err(fail)?;
+        let last = Path::new(&target)
+            .file_name()
+            .map(OsStr::as_bytes)
+            .unwrap_or_default();
+        String::from_utf8(last.to_vec())
+            .ok()
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| fail(Errno::EILSEQ))
+    }
+
+    /// Whether the file exists and can be reached inside the tree.
+    pub fn exists(&self, path: impl AsRef<Path>) -> bool {
+        self.open(path.as_ref(), OFlag::O_PATH).is_ok()
+    }
+
+    /// Opens below the root; the kernel refuses links and `..` that lead out of it (EXDEV).
+    fn open(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+        if path
+            .components()
+            .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
+        {
+            return Err(Errno::EXDEV);
+        }
+        let root = openat2(
+            AT_FDCWD,
+            &self.root,
+            OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC),
+        )?;
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        let how = OpenHow::new()
+            .flags(flags | OFlag::O_CLOEXEC)
+            .mode(Mode::empty())
+            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        openat2(&root, path, how)
+    }
+
+    fn error(&self, verb: &'static str, path: &Path, errno: Errno) -> SysfsError {
+        SysfsError {
+            verb,
+            path: self.root.join(path),
+            errno,
+        }
+    }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn tree() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let vf = dir.path().join("sys/devices/0000:01:10.2");
+        std::fs::create_dir_all(vf.join("infiniband/mlx5_2")).unwrap();
+        std::fs::create_dir_all(dir.path().join("sys/bus")).unwrap();
+        std::fs::write(vf.join("vendor"), "0x8086\n").unwrap();
+        std::fs::write(dir.path().join("secret"), "s").unwrap();
+        symlink("../devices/0000:01:10.2", dir.path().join("sys/bus/vf")).unwrap();
+        symlink("../../secret", dir.path().join("sys/bus/out")).unwrap();
+        symlink("/etc/passwd", dir.path().join("sys/bus/abs")).unwrap();
+        dir
+    }
+
+    #[test]
+    fn links_inside_are_followed() {
+        let dir = tree();
+        let sysfs = Sysfs::new(dir.path().join("sys"));
+        assert_eq!(sysfs.read("bus/vf/vendor").unwrap(), "0x8086");
+        assert_eq!(sysfs.list("bus/vf/infiniband").unwrap(), ["mlx5_2"]);
+        assert_eq!(sysfs.link_name("bus/vf").unwrap(), "0000:01:10.2");
+        assert!(sysfs.list_if_there("bus/vf/net").unwrap().is_empty());
+        sysfs.write("bus/vf/vendor", "1").unwrap();
+        assert_eq!(
+            sysfs.read("bus/vf/vendor").unwrap(),
+            "18086".replace("18086", "1x8086")
+        );
+    }
+
+    #[test]
+    fn nothing_leads_out() {
+        let dir = tree();
+        let sysfs = Sysfs::new(dir.path().join("sys"));
+        for path in [
+            "bus/out",
+            "bus/abs",
+            "../secret",
+            "/etc/passwd",
+            "bus/vf/../../../secret",
+        ] {
+            let error = sysfs.read(path).unwrap_err();
+            assert_eq!(error.errno, Errno::EXDEV, "{path}");
+        }
+        assert!(sysfs.read("bus/nope").unwrap_err().is_absent());
+    }
+}

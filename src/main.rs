@@ -1,0 +1,3 @@
+//! The process: argv, environment and stdio in, an exit status out.
+
+fn main() {}

@@ -1,0 +1,213 @@
+//! Devices: list, find, rename, move, adaptive moderation, sub-devices.
+
+use nix::errno::Errno;
+use std::os::fd::AsFd;
+
+use super::error::RdmaError;
+use super::system;
+use crate::kernel::{Conn, NetlinkError, Netns};
+use crate::types::{NetnsMode, RdmaName};
+use crate::wire::nldev::attr_ids::RDMA_NLDEV_ATTR_DEV_INDEX;
+use crate::wire::nldev::device::{self as wire, Device};
+use crate::wire::nldev::{message_type, op};
+
+/// Every device visible in the connection's namespace, in the kernel's order.
+///
+/// # Errors
+/// [`RdmaError::Netlink`].
+pub fn list(conn: &mut Conn) -> Result<Vec<Device>, RdmaError> {
+    Ok(conn.list(&wire::dump(), Device::decode)?)
+}
+
+/// The device with exactly this name; the kernel has no look-up by name, so all are listed.
+///
+/// # Errors
+/// [`RdmaError::NoSuchDevice`] and those of [`list`].
+pub fn find(conn: &mut Conn, name: &str) -> Result<Device, RdmaError> {
+    list(conn)?
+        .into_iter()
+        .find(|device| device.name == name)
+        .ok_or_else(|| RdmaError::NoSuchDevice {
+            name: name.to_owned(),
+        })
+}
+
+/// The device with this index, if it is visible in the connection's namespace.
+///
+/// # Errors
+/// [`RdmaError::Netlink`].
+pub fn with_index(conn: &mut Conn, index: u32) -> Result<Option<Device>, RdmaError> {
+    match conn.get(&wire::get(index), Device::decode) {
+        Ok(device) => Ok(Some(device)),
+        // nldev answers EINVAL for an index it cannot see from here (nldev_get_doit).
+        Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Renames a device and reads the name back.
+///
+/// # Errors
+/// [`RdmaError::NameTaken`], [`RdmaError::Gone`], [`RdmaError::NotPermitted`],
+/// [`RdmaError::NotDone`].
+pub fn rename(conn: &mut Conn, device: &Device, name: &RdmaName) -> Result<(), RdmaError> {
+    let what = || format!("rename {} to {name}", device.name);
+    if let Err(error) = conn.change(&wire::rename(device.index, name)) {
+        return Err(match error {
+            NetlinkError::Refused(refusal) if refusal.errno == Errno::EEXIST => {
+                RdmaError::NameTaken {
+                    name: name.to_string(),
+                    refusal,
+                }
+            }
+            other => gone_or_refused(conn, other, device, what())?,
+        });
+    }
+    match with_index(conn, device.index)? {
+        Some(now) if now.name == name.as_str() => Ok(()),
+        Some(_) => Err(RdmaError::NotDone { what: what() }),
+        None => Err(RdmaError::Gone {
+            device: device.name.clone(),
+        }),
+    }
+}
+
+/// Moves a device out of the calling thread's namespace, which must be the connection's, and
+/// checks that it left. Everything that used it loses it; index, name and GUIDs stay.
+///
+/// # Errors
+/// [`RdmaError::SharedMode`], [`RdmaError::NotMovable`], [`RdmaError::NameTaken`] (Linux 7.3, in
+/// the target), [`RdmaError::Gone`], [`RdmaError::NotPermitted`], [`RdmaError::NotDone`].
+pub fn move_to(conn: &mut Conn, device: &Device, target: &Netns) -> Result<(), RdmaError> {
+    let what = || {
+        format!(
+            "move {} to network namespace {}",
+            device.name,
+            target.word()
+        )
+    };
+    if let Err(error) = conn.change(&wire::move_to(device.index, target.as_fd())) {
+        return Err(match error {
+            NetlinkError::Refused(refusal) if refusal.errno == Errno::EOPNOTSUPP => {
+                match system::get(conn)?.netns_mode() {
+                    Some(NetnsMode::Shared) => RdmaError::SharedMode {
+                        device: device.name.clone(),
+                        refusal,
+                    },
+                    _ => RdmaError::NotMovable {
+                        device: device.name.clone(),
+                        refusal,
+                    },
+                }
+            }
+            NetlinkError::Refused(refusal) if refusal.errno == Errno::EEXIST => {
+                RdmaError::NameTaken {
+                    name: device.name.clone(),
+                    refusal,
+                }
+            }
+            NetlinkError::Refused(refusal) if refusal.errno == Errno::ENODEV => RdmaError::Gone {
+                device: device.name.clone(),
+            },
+            other => gone_or_refused(conn, other, device, what())?,
+        });
+    }
+    // Kernels before 7.3 ignore the namespace when another attribute is set too; never assume.
+    match with_index(conn, device.index)? {
+        None => Ok(()),
+        Some(_) => Err(RdmaError::NotDone { what: what() }),
+    }
+}
+
+/// Switches adaptive moderation and reads it back.
+///
+/// # Errors
+/// [`RdmaError::Gone`], [`RdmaError::NotPermitted`], [`RdmaError::NotDone`].
+pub fn set_adaptive_moderation(
+    conn: &mut Conn,
+    device: &Device,
+    on: bool,
+) -> Result<(), RdmaError> {
+    let what = || format!("switch adaptive moderation of {}", device.name);
+    if let Err(error) = conn.change(&wire::set_dim(device.index, on)) {
+        return Err(gone_or_refused(conn, error, device, what())?);
+    }
+    match with_index(conn, device.index)? {
+        Some(now) if now.dim.is_none_or(|dim| (dim != 0) == on) => Ok(()),
+        Some(_) => Err(RdmaError::NotDone { what: what() }),
+        None => Err(RdmaError::Gone {
+            device: device.name.clone(),
+        }),
+    }
+}
+
+/// Adds an SMI sub-device to `parent`.
+///
+/// # Errors
+/// [`RdmaError::NameTaken`], [`RdmaError::TooOld`] before 6.11, [`RdmaError::Refused`] with
+/// EOPNOTSUPP when the driver has no sub-devices.
+pub fn add_smi(conn: &mut Conn, parent: &Device, name: &RdmaName) -> Result<(), RdmaError> {
+    let what = || format!("add sub-device {name} to {}", parent.name);
+    match conn.change(&wire::add_smi(parent.index, name)) {
+        Err(NetlinkError::Refused(refusal))
+            if matches!(refusal.errno, Errno::EEXIST | Errno::ENFILE) =>
+        {
+            Err(RdmaError::NameTaken {
+                name: name.to_string(),
+                refusal,
+            })
+        }
+        Err(error) => Err(too_old_or(conn, error, parent, op::NEWDEV, what())?),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Removes a sub-device.
+///
+/// # Errors
+/// [`RdmaError::TooOld`] before 6.11, [`RdmaError::Refused`] with EOPNOTSUPP when it is none.
+pub fn delete(conn: &mut Conn, device: &Device) -> Result<(), RdmaError> {
+    let what = || format!("delete sub-device {}", device.name);
+    match conn.change(&wire::delete(device.index)) {
+        Err(error) => Err(too_old_or(conn, error, device, op::DELDEV, what())?),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// EINVAL also means "not visible here any more".
+fn gone_or_refused(
+    conn: &mut Conn,
+    error: NetlinkError,
+    device: &Device,
+    what: String,
+) -> Result<RdmaError, RdmaError> {
+    if error.errno() == Some(Errno::EINVAL) && with_index(conn, device.index)?.is_none() {
+        return Ok(RdmaError::Gone {
+            device: device.name.clone(),
+        });
+    }
+    Ok(RdmaError::refused(error, what))
+}
+
+fn too_old_or(
+    conn: &mut Conn,
+    error: NetlinkError,
+    device: &Device,
+    op: u16,
+    what: String,
+) -> Result<RdmaError, RdmaError> {
+    match error {
+        NetlinkError::Refused(refusal)
+            if refusal.errno == Errno::EINVAL
+                && refusal.message.is_none()
+                && !conn.knows(message_type(op), RDMA_NLDEV_ATTR_DEV_INDEX)? =>
+        {
+            Ok(RdmaError::TooOld {
+                what,
+                since: "6.11",
+                refusal,
+            })
+        }
+        other => gone_or_refused(conn, other, device, what),
+    }
+}

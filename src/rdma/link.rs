@@ -1,0 +1,96 @@
+//! Ports, and software devices on network interfaces (`rxe`, `siw`).
+
+use nix::errno::Errno;
+
+use super::device;
+use super::error::RdmaError;
+use crate::kernel::{Conn, NetlinkError};
+use crate::types::{IfName, PortSelector, RdmaName};
+use crate::wire::nldev::device::Device;
+use crate::wire::nldev::link as wire;
+use crate::wire::nldev::port::{self, Port};
+
+/// Every port of every device, or those that `selector` names, in the kernel's order.
+///
+/// A device that disappears while the others are listed is left out.
+///
+/// # Errors
+/// [`RdmaError::NoSuchDevice`], [`RdmaError::NoSuchPort`], [`RdmaError::Netlink`].
+pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Port>, RdmaError> {
+    let devices = device::list(conn)?;
+    let Some(selector) = selector else {
+        let mut ports = Vec::new();
+        for device in &devices {
+            ports.extend(ports_of(conn, device)?);
+        }
+        return Ok(ports);
+    };
+    let named = |name: &str| devices.iter().find(|device| device.name == name);
+    if let Some(device) = named(selector.as_str()) {
+        return ports_of(conn, device);
+    }
+    let found = selector
+        .split()
+        .and_then(|(name, port)| Some((named(name)?, port)));
+    let Some((device, number)) = found else {
+        let name = selector.split().map_or(selector.as_str(), |(name, _)| name);
+        return Err(RdmaError::NoSuchDevice {
+            name: name.to_owned(),
+        });
+    };
+    let missing = || RdmaError::NoSuchPort {
+        device: device.name.clone(),
+        port: number,
+    };
+    if device.last_port.is_some_and(|last| number > last) {
+        return Err(missing());
+    }
+    match conn.get(&port::get(device.index, number), Port::decode) {
+        Ok(port) => Ok(vec![port]),
+        Err(error) if error.errno() == Some(Errno::EINVAL) => Err(missing()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn ports_of(conn: &mut Conn, device: &Device) -> Result<Vec<Port>, RdmaError> {
+    match conn.list(&port::dump(device.index), Port::decode) {
+        Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(Vec::new()),
+        other => Ok(other?),
+    }
+}
+
+/// Adds the software device `name` of `driver` to `netdev`.
+///
+/// # Errors
+/// [`RdmaError::NameTaken`] (any namespace), [`RdmaError::NotPermitted`], and
+/// [`RdmaError::Refused`] with ENODEV (no such interface here), EEXIST (the interface has one
+/// already), EINVAL (no such driver).
+pub fn add(
+    conn: &mut Conn,
+    name: &RdmaName,
+    driver: &str,
+    netdev: &IfName,
+) -> Result<(), RdmaError> {
+    match conn.change(&wire::add(name, driver, netdev)) {
+        Err(NetlinkError::Refused(refusal)) if refusal.errno == Errno::ENFILE => {
+            Err(RdmaError::NameTaken {
+                name: name.to_string(),
+                refusal,
+            })
+        }
+        Err(error) => Err(RdmaError::refused(
+            error,
+            format!("add {driver} device {name} on {netdev}"),
+        )),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Removes a software device.
+///
+/// # Errors
+/// [`RdmaError::Refused`] with EINVAL when its driver does not let users delete it.
+pub fn delete(conn: &mut Conn, device: &Device) -> Result<(), RdmaError> {
+    conn.change(&wire::delete(device.index))
+        .map_err(|error| RdmaError::refused(error, format!("delete {}", device.name)))
+}

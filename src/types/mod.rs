@@ -1,0 +1,45 @@
+//! Validated values that every floor shares; nothing here touches the system.
+
+pub mod aux_name;
+pub mod guid;
+pub mod ifname;
+pub mod mac;
+pub mod netns_mode;
+pub mod pci_addr;
+pub mod port;
+pub mod rdma_name;
+
+pub use aux_name::AuxName;
+pub use guid::Guid;
+pub use ifname::IfName;
+pub use mac::Mac;
+pub use netns_mode::NetnsMode;
+pub use pci_addr::PciAddr;
+pub use port::{DeviceSelector, PortSelector};
+pub use rdma_name::RdmaName;
+
+/// Why a word is not the value it should be.
+///
+/// `word` is what was given, `what` names the value ("GUID"), `rule` says what it must look like.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{word}\" is not a valid {what}: {rule}")]
+pub struct Invalid {
+    /// The word as given, shortened where it is long.
+    pub word: String,
+    /// The name of the value.
+    pub what: &'static str,
+    /// The rule it breaks.
+    pub rule: &'static str,
+}
+
+impl Invalid {
+    /// Keeps at most 80 characters of the word: it may come from anywhere.
+    pub fn new(word: &str, what: &'static str, rule: &'static str) -> Self {
+        let word = if word.chars().count() > 80 {
+            word.chars().take(77).collect::<String>() + "..."
+        } else {
+            word.to_owned()
+        };
+        Self { word, what, rule }
+    }
+}

@@ -1,0 +1,4 @@
+//! Link messages of rtnetlink: `struct ifinfomsg` and the IFLA attributes used here.
+
+pub mod message;
+pub mod vf;

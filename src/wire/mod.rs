@@ -1,0 +1,10 @@
+//! Bytes to records and back; nothing here performs I/O.
+
+pub mod attr;
+pub mod extack;
+pub mod link;
+pub mod nldev;
+pub mod request;
+
+pub use attr::{Attr, Attrs, DecodeError};
+pub use request::Request;

@@ -1,0 +1,184 @@
+//! Every attribute of the nldev family, 1 to 118, with its kind (`uapi/rdma/rdma_netlink.h`).
+
+/// What the payload of an attribute is; integers are in host byte order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Unsigned, one byte.
+    U8,
+    /// Unsigned, four bytes.
+    U32,
+    /// Unsigned, eight bytes.
+    U64,
+    /// Signed, four bytes.
+    S32,
+    /// Signed, eight bytes.
+    S64,
+    /// Bytes up to a final NUL.
+    Text,
+    /// Bytes whose meaning the attribute's name gives.
+    Binary,
+    /// More attributes.
+    Nested,
+}
+
+/// Number, kernel name and kind of one attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttrId {
+    /// The number on the wire.
+    pub id: u16,
+    /// The name in the kernel header.
+    pub name: &'static str,
+    /// What its payload is.
+    pub kind: Kind,
+}
+
+/// The entry for a number, if the table has it.
+pub fn by_id(id: u16) -> Option<&'static AttrId> {
+    ATTRS.get(usize::from(id).checked_sub(1)?)
+}
+
+// One line an attribute gives both the constant and the row of the table: two lists would drift.
+macro_rules! attrs {
+    ($($id:literal $name:ident $kind:ident)*) => {
+        $(#[doc = concat!("Attribute ", stringify!($id), ".")] pub const $name: u16 = $id;)*
+        /// All attributes in order of their number.
+        pub const ATTRS: &[AttrId] = &[$(AttrId { id: $id, name: stringify!($name), kind: Kind::$kind }),*];
+    };
+}
+
+attrs! {
+    1 RDMA_NLDEV_ATTR_DEV_INDEX U32
+    2 RDMA_NLDEV_ATTR_DEV_NAME Text
+    3 RDMA_NLDEV_ATTR_PORT_INDEX U32
+    4 RDMA_NLDEV_ATTR_CAP_FLAGS U64
+    5 RDMA_NLDEV_ATTR_FW_VERSION Text
+    6 RDMA_NLDEV_ATTR_NODE_GUID U64
+    7 RDMA_NLDEV_ATTR_SYS_IMAGE_GUID U64
+    8 RDMA_NLDEV_ATTR_SUBNET_PREFIX U64
+    9 RDMA_NLDEV_ATTR_LID U32
+    10 RDMA_NLDEV_ATTR_SM_LID U32
+    11 RDMA_NLDEV_ATTR_LMC U8
+    12 RDMA_NLDEV_ATTR_PORT_STATE U8
+    13 RDMA_NLDEV_ATTR_PORT_PHYS_STATE U8
+    14 RDMA_NLDEV_ATTR_DEV_NODE_TYPE U8
+    15 RDMA_NLDEV_ATTR_RES_SUMMARY Nested
+    16 RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY Nested
+    17 RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME Text
+    18 RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR U64
+    19 RDMA_NLDEV_ATTR_RES_QP Nested
+    20 RDMA_NLDEV_ATTR_RES_QP_ENTRY Nested
+    21 RDMA_NLDEV_ATTR_RES_LQPN U32
+    22 RDMA_NLDEV_ATTR_RES_RQPN U32
+    23 RDMA_NLDEV_ATTR_RES_RQ_PSN U32
+    24 RDMA_NLDEV_ATTR_RES_SQ_PSN U32
+    25 RDMA_NLDEV_ATTR_RES_PATH_MIG_STATE U8
+    26 RDMA_NLDEV_ATTR_RES_TYPE U8
+    27 RDMA_NLDEV_ATTR_RES_STATE U8
+    28 RDMA_NLDEV_ATTR_RES_PID U32
+    29 RDMA_NLDEV_ATTR_RES_KERN_NAME Text
+    30 RDMA_NLDEV_ATTR_RES_CM_ID Nested
+    31 RDMA_NLDEV_ATTR_RES_CM_ID_ENTRY Nested
+    32 RDMA_NLDEV_ATTR_RES_PS U32
+    33 RDMA_NLDEV_ATTR_RES_SRC_ADDR Binary
+    34 RDMA_NLDEV_ATTR_RES_DST_ADDR Binary
+    35 RDMA_NLDEV_ATTR_RES_CQ Nested
+    36 RDMA_NLDEV_ATTR_RES_CQ_ENTRY Nested
+    37 RDMA_NLDEV_ATTR_RES_CQE U32
+    38 RDMA_NLDEV_ATTR_RES_USECNT U64
+    39 RDMA_NLDEV_ATTR_RES_POLL_CTX U8
+    40 RDMA_NLDEV_ATTR_RES_MR Nested
+    41 RDMA_NLDEV_ATTR_RES_MR_ENTRY Nested
+    42 RDMA_NLDEV_ATTR_RES_RKEY U32
+    43 RDMA_NLDEV_ATTR_RES_LKEY U32
+    44 RDMA_NLDEV_ATTR_RES_IOVA U64
+    45 RDMA_NLDEV_ATTR_RES_MRLEN U64
+    46 RDMA_NLDEV_ATTR_RES_PD Nested
+    47 RDMA_NLDEV_ATTR_RES_PD_ENTRY Nested
+    48 RDMA_NLDEV_ATTR_RES_LOCAL_DMA_LKEY U32
+    49 RDMA_NLDEV_ATTR_RES_UNSAFE_GLOBAL_RKEY U32
+    50 RDMA_NLDEV_ATTR_NDEV_INDEX U32
+    51 RDMA_NLDEV_ATTR_NDEV_NAME Text
+    52 RDMA_NLDEV_ATTR_DRIVER Nested
+    53 RDMA_NLDEV_ATTR_DRIVER_ENTRY Nested
+    54 RDMA_NLDEV_ATTR_DRIVER_STRING Text
+    55 RDMA_NLDEV_ATTR_DRIVER_PRINT_TYPE U8
+    56 RDMA_NLDEV_ATTR_DRIVER_S32 S32
+    57 RDMA_NLDEV_ATTR_DRIVER_U32 U32
+    58 RDMA_NLDEV_ATTR_DRIVER_S64 S64
+    59 RDMA_NLDEV_ATTR_DRIVER_U64 U64
+    60 RDMA_NLDEV_ATTR_RES_PDN U32
+    61 RDMA_NLDEV_ATTR_RES_CQN U32
+    62 RDMA_NLDEV_ATTR_RES_MRN U32
+    63 RDMA_NLDEV_ATTR_RES_CM_IDN U32
+    64 RDMA_NLDEV_ATTR_RES_CTXN U32
+    65 RDMA_NLDEV_ATTR_LINK_TYPE Text
+    66 RDMA_NLDEV_SYS_ATTR_NETNS_MODE U8
+    67 RDMA_NLDEV_ATTR_DEV_PROTOCOL Text
+    68 RDMA_NLDEV_NET_NS_FD U32
+    69 RDMA_NLDEV_ATTR_CHARDEV_TYPE Text
+    70 RDMA_NLDEV_ATTR_CHARDEV_NAME Text
+    71 RDMA_NLDEV_ATTR_CHARDEV_ABI U64
+    72 RDMA_NLDEV_ATTR_CHARDEV U64
+    73 RDMA_NLDEV_ATTR_UVERBS_DRIVER_ID U32
+    74 RDMA_NLDEV_ATTR_STAT_MODE U32
+    75 RDMA_NLDEV_ATTR_STAT_RES U32
+    76 RDMA_NLDEV_ATTR_STAT_AUTO_MODE_MASK U32
+    77 RDMA_NLDEV_ATTR_STAT_COUNTER Nested
+    78 RDMA_NLDEV_ATTR_STAT_COUNTER_ENTRY Nested
+    79 RDMA_NLDEV_ATTR_STAT_COUNTER_ID U32
+    80 RDMA_NLDEV_ATTR_STAT_HWCOUNTERS Nested
+    81 RDMA_NLDEV_ATTR_STAT_HWCOUNTER_ENTRY Nested
+    82 RDMA_NLDEV_ATTR_STAT_HWCOUNTER_ENTRY_NAME Text
+    83 RDMA_NLDEV_ATTR_STAT_HWCOUNTER_ENTRY_VALUE U64
+    84 RDMA_NLDEV_ATTR_DEV_DIM U8
+    85 RDMA_NLDEV_ATTR_RES_RAW Binary
+    86 RDMA_NLDEV_ATTR_RES_CTX Nested
+    87 RDMA_NLDEV_ATTR_RES_CTX_ENTRY Nested
+    88 RDMA_NLDEV_ATTR_RES_SRQ Nested
+    89 RDMA_NLDEV_ATTR_RES_SRQ_ENTRY Nested
+    90 RDMA_NLDEV_ATTR_RES_SRQN U32
+    91 RDMA_NLDEV_ATTR_MIN_RANGE U32
+    92 RDMA_NLDEV_ATTR_MAX_RANGE U32
+    93 RDMA_NLDEV_SYS_ATTR_COPY_ON_FORK U8
+    94 RDMA_NLDEV_ATTR_STAT_HWCOUNTER_INDEX U32
+    95 RDMA_NLDEV_ATTR_STAT_HWCOUNTER_DYNAMIC U8
+    96 RDMA_NLDEV_SYS_ATTR_PRIVILEGED_QKEY_MODE U8
+    97 RDMA_NLDEV_ATTR_DRIVER_DETAILS U8
+    98 RDMA_NLDEV_ATTR_RES_SUBTYPE Text
+    99 RDMA_NLDEV_ATTR_DEV_TYPE U8
+    100 RDMA_NLDEV_ATTR_PARENT_NAME Text
+    101 RDMA_NLDEV_ATTR_NAME_ASSIGN_TYPE U8
+    102 RDMA_NLDEV_ATTR_EVENT_TYPE U8
+    103 RDMA_NLDEV_SYS_ATTR_MONITOR_MODE U8
+    104 RDMA_NLDEV_ATTR_STAT_OPCOUNTER_ENABLED U8
+    105 RDMA_NLDEV_ATTR_FRMR_POOLS Nested
+    106 RDMA_NLDEV_ATTR_FRMR_POOL_ENTRY Nested
+    107 RDMA_NLDEV_ATTR_FRMR_POOL_KEY Nested
+    108 RDMA_NLDEV_ATTR_FRMR_POOL_KEY_ATS U8
+    109 RDMA_NLDEV_ATTR_FRMR_POOL_KEY_ACCESS_FLAGS U32
+    110 RDMA_NLDEV_ATTR_FRMR_POOL_KEY_VENDOR_KEY U64
+    111 RDMA_NLDEV_ATTR_FRMR_POOL_KEY_NUM_DMA_BLOCKS U64
+    112 RDMA_NLDEV_ATTR_FRMR_POOL_QUEUE_HANDLES U32
+    113 RDMA_NLDEV_ATTR_FRMR_POOL_MAX_IN_USE U64
+    114 RDMA_NLDEV_ATTR_FRMR_POOL_IN_USE U64
+    115 RDMA_NLDEV_ATTR_FRMR_POOLS_AGING_PERIOD U32
+    116 RDMA_NLDEV_ATTR_FRMR_POOL_PINNED_HANDLES U32
+    117 RDMA_NLDEV_ATTR_FRMR_POOL_KEY_KERNEL_VENDOR_KEY U64
+    118 RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_MAX U64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete_to_118() {
+        assert_eq!(ATTRS.len(), 118);
+        for (at, attr) in ATTRS.iter().enumerate() {
+            assert_eq!(usize::from(attr.id), at + 1, "{}", attr.name);
+        }
+        assert_eq!(by_id(68).unwrap().name, "RDMA_NLDEV_NET_NS_FD");
+        assert_eq!(by_id(0), None);
+        assert_eq!(by_id(119), None);
+    }
+}
