@@ -9,6 +9,7 @@ pub mod file;
 pub mod netlink;
 pub mod netns;
 pub mod sysfs;
+pub mod terminal;
 
 pub use datagrams::{Datagrams, Protocol};
 pub use file::FileError;

@@ -1,0 +1,111 @@
+//! `link`: show ports, add and delete software devices.
+
+use clap::{Args, Subcommand};
+
+use super::words::{WORDS, unmarked};
+use super::{Context, Failure};
+use crate::kernel::Conn;
+use crate::rdma::link;
+use crate::types::{IfName, Invalid, PortSelector, RdmaName};
+use crate::view;
+
+/// Ports, and software devices on network interfaces
+#[derive(Debug, Args)]
+pub(super) struct Link {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Add a software device to a network interface
+    #[command(override_usage = "rdmactl link add <NAME> type <TYPE> netdev <NETDEV>")]
+    Add {
+        /// Name of the new device
+        name: RdmaName,
+        /// Driver: rxe (soft-RoCE) or siw (soft-iWARP)
+        #[arg(long = "type", value_name = "TYPE", value_parser = driver, required = true, help_heading = WORDS)]
+        kind: String,
+        /// The interface it works on
+        #[arg(long, value_name = "NETDEV", required = true, help_heading = WORDS)]
+        netdev: IfName,
+    },
+    /// Delete a software device
+    Delete {
+        /// Name of the device, without a port
+        #[arg(value_parser = device_name)]
+        dev: String,
+    },
+    /// Show ports
+    #[command(visible_alias = "list")]
+    Show {
+        /// Only this device, or this port of it
+        #[arg(value_name = "DEV[/PORT]")]
+        port: Option<PortSelector>,
+    },
+}
+
+fn device_name(word: &str) -> Result<String, std::convert::Infallible> {
+    Ok(unmarked(word).to_owned())
+}
+
+/// `RDMA_NLDEV_ATTR_LINK_TYPE` holds at most 15 bytes.
+fn driver(word: &str) -> Result<String, Invalid> {
+    let sound = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    if word.is_empty() || word.len() > 15 || !word.bytes().all(sound) {
+        return Err(Invalid::new(word, "driver name", "write rxe or siw"));
+    }
+    Ok(word.to_owned())
+}
+
+impl Link {
+    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
+        let mut conn = cx.rdma()?;
+        let outcome = match self.verb.unwrap_or(Verb::Show { port: None }) {
+            Verb::Show { port } => return show(cx, &mut conn, port.as_ref()),
+            Verb::Add { name, kind, netdev } => add(cx, &mut conn, &name, &kind, &netdev),
+            Verb::Delete { dev } => delete(cx, &mut conn, &dev),
+        };
+        cx.changed(outcome)
+    }
+}
+
+fn show(
+    cx: &mut Context<'_>,
+    conn: &mut Conn,
+    selector: Option<&PortSelector>,
+) -> Result<(), Failure> {
+    let found = link::ports(conn, selector);
+    let ports = cx.or_empty(conn, found)?;
+    let rows: Vec<_> = ports
+        .iter()
+        .map(|port| view::link::row(port, cx.details > 0))
+        .collect();
+    Ok(cx.view.rows(&rows)?)
+}
+
+fn add(
+    cx: &mut Context<'_>,
+    conn: &mut Conn,
+    name: &RdmaName,
+    driver: &str,
+    netdev: &IfName,
+) -> Result<(), Failure> {
+    if cx.plan(|| format!("add {driver} device {name} on network interface {netdev}"))? {
+        return Ok(());
+    }
+    link::add(conn, name, driver, netdev).map_err(|error| cx.explain(conn, error))
+}
+
+fn delete(cx: &mut Context<'_>, conn: &mut Conn, name: &str) -> Result<(), Failure> {
+    let device = cx.find(conn, name)?;
+    if cx.plan(|| {
+        format!(
+            "delete software RDMA device {} (index {})",
+            device.name, device.index
+        )
+    })? {
+        return Ok(());
+    }
+    link::delete(conn, &device).map_err(|error| cx.explain(conn, error))
+}

@@ -1,0 +1,243 @@
+//! The command line: words to operations, one arm an object.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::kernel::{Conn, Host, Netns};
+use crate::rdma::RdmaError;
+use crate::view::{Field, Format, Style, View};
+
+mod dev;
+mod failure;
+mod link;
+mod system;
+mod words;
+
+pub use failure::Failure;
+
+/// Isolate RDMA devices and provision SR-IOV: a drop-in for iproute2's `rdma`, and more.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rdmactl",
+    disable_help_subcommand = true,
+    disable_version_flag = true,
+    infer_long_args = true,
+    max_term_width = 80,
+    subcommand_value_name = "OBJECT",
+    subcommand_help_heading = "Objects",
+    help_expected = true,
+    after_help = "Every word may be shortened: `rdmactl d s` is `rdmactl dev show`. \
+                  Options may stand anywhere."
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    object: Option<Object>,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// Print JSON
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "json", global = true)]
+    json: bool,
+    /// Break and indent the JSON
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "pretty", global = true)]
+    pretty: bool,
+    /// Show more of each object
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    details: u8,
+    /// Put a backslash where a record would break its line
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "oneline", global = true)]
+    oneline: bool,
+    /// Output form: auto (a table on a terminal), text, table or json
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    #[arg(hide_possible_values = true, global = true)]
+    format: FormatWord,
+    /// Run the command in this network namespace: a name, a path or a PID
+    #[arg(long, value_name = "NETNS", global = true)]
+    netns: Option<String>,
+    /// Say what would be done and do nothing
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "dry_run", global = true)]
+    dry_run: bool,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::SetTrue, overrides_with = "version", global = true)]
+    version: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatWord {
+    /// A table on a terminal, else text
+    Auto,
+    /// iproute2's lines
+    Text,
+    /// Columns
+    Table,
+    /// The same as --json
+    Json,
+}
+
+/// The order is iproute2's: the first object that begins with a shortened word is meant.
+#[derive(Debug, Subcommand)]
+enum Object {
+    /// RDMA devices: show, rename, move to a network namespace
+    Dev(dev::Dev),
+    /// Ports, and software devices on network interfaces
+    Link(link::Link),
+    /// Settings of the whole RDMA subsystem
+    System(system::System),
+}
+
+/// What a command works with.
+struct Context<'a> {
+    host: &'a Host,
+    view: View<'a>,
+    details: u8,
+    dry_run: bool,
+}
+
+impl Context<'_> {
+    /// The one socket of a command.
+    fn rdma(&self) -> Result<Conn, Failure> {
+        self.host
+            .rdma()
+            .map_err(|error| self.explain_unasked(error.into()))
+    }
+
+    /// What was found; where nothing could be, programs still get their array.
+    fn or_empty<T>(&mut self, conn: &mut Conn, found: Result<T, RdmaError>) -> Result<T, Failure> {
+        found.map_err(|error| match self.view.nothing() {
+            Ok(()) => self.explain(conn, error),
+            Err(error) => error.into(),
+        })
+    }
+
+    /// The end of a change: nothing in text, an empty array for programs, done or not.
+    fn changed(&mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        if !self.dry_run {
+            self.view.nothing()?;
+        }
+        outcome
+    }
+
+    /// In a dry run says what would be done; true then.
+    fn plan(&mut self, step: impl FnOnce() -> String) -> Result<bool, Failure> {
+        if self.dry_run {
+            let step = step();
+            let text = format!("would {step}");
+            self.view
+                .rows(&[vec![Field::with_text("would", "WOULD", text, step)]])?;
+        }
+        Ok(self.dry_run)
+    }
+}
+
+/// How the command line presents itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// As `rdmactl`: tables on a terminal.
+    Own,
+    /// As `rdma`: iproute2's text, on a terminal too.
+    Iproute2,
+}
+
+/// One call of the command line.
+pub struct Call<'a> {
+    /// The words, the program's name first.
+    pub argv: Vec<OsString>,
+    /// How it presents itself.
+    pub dialect: Dialect,
+    /// Standard output.
+    pub out: &'a mut (dyn Write + Send),
+    /// Characters in a line, when standard output is a terminal.
+    pub terminal: Option<u16>,
+    /// The machine.
+    pub host: &'a Host,
+}
+
+/// Runs one call.
+///
+/// # Errors
+/// [`Failure`]; nothing of it has been printed yet.
+pub fn run(call: Call<'_>) -> Result<(), Failure> {
+    let root = Cli::command();
+    let argv = words::spelled_out(&root, call.argv);
+    let parsed = root
+        .try_get_matches_from(argv)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
+        Err(help) => return Ok(write!(call.out, "{}", help.render())?),
+    };
+    if cli.common.version {
+        return Ok(print_version(call.dialect, call.out)?);
+    }
+    let Some(object) = cli.object else {
+        return Ok(write!(call.out, "{}", Cli::command().render_help())?);
+    };
+    let style = style(&cli.common, call.dialect, call.terminal);
+    let mut context = Context {
+        host: call.host,
+        view: View::new(call.out, style),
+        details: cli.common.details,
+        dry_run: cli.common.dry_run,
+    };
+    match &cli.common.netns {
+        None => dispatch(object, &mut context),
+        Some(word) => Netns::open(call.host, word)
+            .and_then(|netns| netns.within(|| dispatch(object, &mut context)))
+            .map_err(|error| context.explain_netns(error))?,
+    }
+}
+
+fn dispatch(object: Object, context: &mut Context<'_>) -> Result<(), Failure> {
+    match object {
+        Object::Dev(dev) => dev.run(context),
+        Object::Link(link) => link.run(context),
+        Object::System(system) => system.run(context),
+    }
+}
+
+fn style(common: &Common, dialect: Dialect, terminal: Option<u16>) -> Style {
+    let width = terminal.unwrap_or(80);
+    let format = match (common.format, dialect) {
+        _ if common.json => Format::Json,
+        (FormatWord::Json, _) => Format::Json,
+        (FormatWord::Table, _) => Format::Table { width },
+        (FormatWord::Auto, Dialect::Own) if terminal.is_some() => Format::Table { width },
+        (FormatWord::Auto | FormatWord::Text, _) => Format::Text,
+    };
+    Style {
+        format,
+        pretty: common.pretty,
+        oneline: common.oneline,
+    }
+}
+
+fn print_version(dialect: Dialect, out: &mut (dyn Write + Send)) -> io::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    match dialect {
+        Dialect::Own => writeln!(out, "rdmactl {version}"),
+        // The form of iproute2's line, for scripts that cut it at blanks.
+        Dialect::Iproute2 => writeln!(out, "rdma utility, rdmactl-{version}"),
+    }
+}
+
+/// The whole command line as clap has it, for man pages, completions and their tests.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// The words of a command line with every abbreviation written out.
+pub fn spelled_out(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    words::spelled_out(&Cli::command(), words)
+}

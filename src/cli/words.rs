@@ -1,0 +1,262 @@
+//! iproute2's word grammar made plain for clap: abbreviations, options anywhere, `KEY VALUE` pairs.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, ArgAction, Command};
+
+/// The help heading that marks options which may also stand as `KEY VALUE`, without dashes.
+pub const WORDS: &str = "Words";
+
+/// Put before a device name that reads like a keyword, so that clap takes it for a name.
+/// A private-use character: no command has it, and [`unmarked`] removes it.
+const MARK: char = '\u{e000}';
+
+/// The name without the mark that kept clap from reading it as a keyword.
+pub fn unmarked(word: &str) -> &str {
+    word.strip_prefix(MARK).unwrap_or(word)
+}
+
+/// The command line with every abbreviation written out. What cannot be read is left as it is,
+/// for clap to refuse with a suggestion.
+pub fn spelled_out(root: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut reader = Reader {
+        root,
+        at: root,
+        named: 0,
+        out: Vec::new(),
+    };
+    let mut words = words.into_iter();
+    reader.out.extend(words.next());
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some("--") => {
+                reader.out.push(word);
+                reader.out.extend(words.by_ref());
+            }
+            Some(text) if text.starts_with('-') && text.len() > 1 => {
+                if reader.option(text) {
+                    reader.out.extend(words.next());
+                }
+            }
+            Some(text) => {
+                if let Some(key) = reader.word(text) {
+                    match words.next() {
+                        Some(value) => reader.pair(&key, &value),
+                        None => reader.out.push(format!("--{key}").into()),
+                    }
+                }
+            }
+            None => reader.out.push(word),
+        }
+    }
+    reader.out
+}
+
+struct Reader<'a> {
+    root: &'a Command,
+    /// The command that the words so far lead to.
+    at: &'a Command,
+    /// How many positional words it has been given.
+    named: usize,
+    out: Vec<OsString>,
+}
+
+impl<'a> Reader<'a> {
+    /// Takes one word; the key of a `KEY VALUE` pair is returned, its value comes next.
+    fn word(&mut self, text: &str) -> Option<String> {
+        let positionals = self.at.get_positionals().count();
+        if self.at.has_subcommands() && self.named >= positionals {
+            self.verb(text);
+            return None;
+        }
+        if self.named < positionals {
+            self.named += 1;
+            if self.at.has_subcommands() && self.at.find_subcommand(text).is_some() {
+                self.out.push(format!("{MARK}{text}").into());
+            } else {
+                self.out.push(text.into());
+            }
+            return None;
+        }
+        let key = self
+            .at
+            .get_arguments()
+            .filter(|arg| arg.get_help_heading() == Some(WORDS))
+            .filter_map(Arg::get_long)
+            .find(|long| long.starts_with(text) && !text.is_empty());
+        if key.is_none() {
+            self.out.push(text.into());
+        }
+        key.map(str::to_owned)
+    }
+
+    /// The first verb that begins with the word, in the order of iproute2's tables.
+    fn verb(&mut self, text: &str) {
+        let whole = self.at.find_subcommand(text);
+        let begun = || {
+            self.at.get_subcommands().find(|verb| {
+                verb.get_name_and_visible_aliases()
+                    .iter()
+                    .any(|name| name.starts_with(text))
+            })
+        };
+        match whole.or_else(|| begun().filter(|_| !text.is_empty())) {
+            Some(verb) => {
+                self.out.push(verb.get_name().into());
+                self.at = verb;
+                self.named = 0;
+            }
+            None if "help".starts_with(text) => self.out.push("--help".into()),
+            None => self.out.push(text.into()),
+        }
+    }
+
+    fn pair(&mut self, key: &str, value: &OsStr) {
+        let mut joined = OsString::from(format!("--{key}="));
+        joined.push(value);
+        self.out.push(joined);
+    }
+
+    /// Takes an option; true when the word behind it is its value.
+    fn option(&mut self, text: &str) -> bool {
+        let known = |short: char| self.arguments().any(|arg| arg.get_short() == Some(short));
+        let long = match text.strip_prefix("--") {
+            Some(long) => Some(long.to_owned()),
+            // A cluster of short options, else a long one with a single dash.
+            None if text[1..].chars().all(known) => None,
+            None => self.long_named(&text[1..]).map(str::to_owned),
+        };
+        match long {
+            Some(long) => {
+                self.out.push(format!("--{long}").into());
+                let arg = self.arguments().find(|arg| {
+                    arg.get_long()
+                        .is_some_and(|name| !long.is_empty() && name.starts_with(&long))
+                });
+                arg.is_some_and(takes_value)
+            }
+            None => {
+                self.out.push(text.into());
+                let last = text.chars().last();
+                self.arguments()
+                    .any(|arg| arg.get_short() == last && takes_value(arg))
+            }
+        }
+    }
+
+    /// The one long option that begins with the word, whatever its case: `-Version`.
+    fn long_named(&self, word: &str) -> Option<&'a str> {
+        let name = word
+            .split_once('=')
+            .map_or(word, |(name, _)| name)
+            .to_lowercase();
+        let mut longs = self
+            .arguments()
+            .filter_map(Arg::get_long)
+            .filter(|long| long.starts_with(&name));
+        match (longs.next(), longs.next()) {
+            (Some(long), None) => Some(long),
+            _ => None,
+        }
+    }
+
+    fn arguments(&self) -> impl Iterator<Item = &'a Arg> {
+        let (root, at) = (self.root, self.at);
+        let own = at.get_arguments().filter(move |_| !std::ptr::eq(root, at));
+        root.get_arguments().chain(own)
+    }
+}
+
+fn takes_value(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+}
+
+#[cfg(test)]
+mod tests {
+    fn read(line: &str) -> String {
+        let words = line.split(' ').map(Into::into);
+        let out = crate::cli::spelled_out(words);
+        out.iter()
+            .skip(1)
+            .map(|word| word.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn abbreviations_in_the_order_of_iproute2() {
+        for (line, plain) in [
+            ("rdma d", "dev"),
+            ("rdma d s", "dev show"),
+            ("rdma dev li", "dev show"),
+            ("rdma d se mlx5_0 ne 1", "dev set mlx5_0 netns 1"),
+            ("rdma dev set x a o", "dev set x adaptive-moderation o"),
+            ("rdma l", "link"),
+            ("rdma l d rxe0", "link delete rxe0"),
+            ("rdma s", "system"),
+            ("rdma sy se n exclusive", "system set netns exclusive"),
+            ("rdma sys set p on", "system set privileged-qkey on"),
+            ("rdma dev help", "dev --help"),
+            ("rdma h", "--help"),
+            ("rdma devi", "devi"),
+            ("rdma dev bogus", "dev bogus"),
+        ] {
+            assert_eq!(read(line), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn options_in_every_form_and_place() {
+        for (line, plain) in [
+            ("rdma -jp dev", "-jp dev"),
+            ("rdma dev show -j", "dev show -j"),
+            ("rdma -json -details d", "--json --details dev"),
+            ("rdma -Version", "--version"),
+            ("rdma -oneline l", "--oneline link"),
+            ("rdma --netns pod1 d s", "--netns pod1 dev show"),
+            ("rdma --netn show d s", "--netn show dev show"),
+            ("rdma --netns=pod1 d", "--netns=pod1 dev"),
+            ("rdma -dd dev", "-dd dev"),
+            ("rdma dev show -- -x", "dev show -- -x"),
+            ("rdma -x dev", "-x dev"),
+            ("rdma - dev", "- dev"),
+        ] {
+            assert_eq!(read(line), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn key_value_pairs_become_options() {
+        for (line, plain) in [
+            (
+                "rdma link add rxe0 type rxe netdev eth0",
+                "link add rxe0 --type=rxe --netdev=eth0",
+            ),
+            (
+                "rdma l a rxe0 t rxe n eth0",
+                "link add rxe0 --type=rxe --netdev=eth0",
+            ),
+            (
+                "rdma link add type type type netdev netdev",
+                "link add type --type=type --netdev=netdev",
+            ),
+            ("rdma link add rxe0 type", "link add rxe0 --type"),
+            ("rdma link add rxe0 bogus 1", "link add rxe0 bogus 1"),
+            (
+                "rdma dev add smi1 type SMI parent mlx5_0",
+                "dev add smi1 --type=SMI --parent=mlx5_0",
+            ),
+        ] {
+            assert_eq!(read(line), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_device_may_be_called_like_a_keyword() {
+        assert_eq!(
+            read("rdma dev set netns netns 1"),
+            "dev set \u{e000}netns netns 1"
+        );
+        assert_eq!(super::unmarked("\u{e000}netns"), "netns");
+    }
+}

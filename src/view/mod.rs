@@ -1,0 +1,83 @@
+//! Records turned into what a person or a program reads: text, JSON, tables.
+
+use std::io::{self, Write};
+
+pub mod device;
+pub mod explain;
+pub mod field;
+pub mod json;
+pub mod link;
+pub mod names;
+pub mod system;
+pub mod table;
+pub mod text;
+
+pub use field::{Field, Row, Value};
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One line a record, as iproute2 prints it.
+    Text,
+    /// One JSON array a command.
+    Json,
+    /// Columns for a terminal, this many characters wide.
+    Table {
+        /// Characters in a line.
+        width: u16,
+    },
+}
+
+/// How the output is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Text, JSON or table.
+    pub format: Format,
+    /// JSON with line breaks and indentation.
+    pub pretty: bool,
+    /// Breaks inside a record become backslashes.
+    pub oneline: bool,
+}
+
+/// Where the rows of a command go; everything is written at once at the end.
+pub struct View<'a> {
+    out: &'a mut (dyn Write + Send),
+    style: Style,
+}
+
+impl<'a> View<'a> {
+    /// Writes to `out`.
+    pub fn new(out: &'a mut (dyn Write + Send), style: Style) -> Self {
+        Self { out, style }
+    }
+
+    /// The style asked for.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Prints the records of one command.
+    ///
+    /// # Errors
+    /// Those of the stream; a broken pipe is the caller's success.
+    pub fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
+        let output = match self.style.format {
+            Format::Text => text::render(rows, self.style.oneline),
+            Format::Json => json::render(rows, self.style.pretty),
+            Format::Table { width } => table::render(rows, width),
+        };
+        self.out.write_all(output.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// What a command prints that has nothing to show: an empty array for programs.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn nothing(&mut self) -> io::Result<()> {
+        match self.style.format {
+            Format::Json => self.rows(&[]),
+            Format::Text | Format::Table { .. } => Ok(()),
+        }
+    }
+}

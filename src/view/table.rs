@@ -1,0 +1,71 @@
+//! Columns for a terminal.
+
+use comfy_table::{ContentArrangement, Table, TableStyle};
+
+use super::Row;
+use super::field::plain;
+
+/// All records under one head a property; properties a record lacks are blank.
+pub fn render(rows: &[Row], width: u16) -> String {
+    let mut heads: Vec<&str> = Vec::new();
+    for field in rows.iter().flatten() {
+        if !field.head.is_empty() && !heads.contains(&field.head) {
+            heads.push(field.head);
+        }
+    }
+    if heads.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(width);
+    table.set_header(&heads);
+    for row in rows {
+        table.add_row(heads.iter().map(|head| {
+            row.iter()
+                .find(|field| field.head == *head)
+                .map_or_else(String::new, |field| visible(&plain(&field.value)))
+        }));
+    }
+    let count = heads.len();
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if at + 1 == count { 0 } else { 2 }));
+    }
+    table
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+/// Names come from anywhere; none may steer the terminal.
+fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::Field;
+
+    #[test]
+    fn columns_line_up_and_blanks_stay_blank() {
+        let rows = [
+            vec![
+                Field::new("ifindex", "INDEX", 0u32),
+                Field::new("ifname", "NAME", "mlx5_0"),
+            ],
+            vec![
+                Field::new("ifindex", "INDEX", 10u32),
+                Field::new("fw", "FIRMWARE", "1.2\u{1b}[2J"),
+            ],
+        ];
+        assert_eq!(
+            render(&rows, 80),
+            "INDEX  NAME    FIRMWARE\n0      mlx5_0\n10             1.2\u{fffd}[2J\n"
+        );
+        assert_eq!(render(&[], 80), "");
+    }
+}

@@ -1,0 +1,32 @@
+//! One line a record, every token with its own trailing blank, as iproute2 prints it.
+
+use super::Row;
+
+/// All records.
+pub fn render(rows: &[Row], oneline: bool) -> String {
+    let mut out = String::new();
+    for row in rows {
+        for field in row {
+            if field.broken && !field.text.is_empty() {
+                out.push(if oneline { '\\' } else { '\n' });
+            }
+            out.push_str(&field.text);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::Field;
+
+    #[test]
+    fn inner_breaks_become_backslashes() {
+        let caps = Field::with_text("caps", "CAPS", "    caps: <A>".into(), vec!["A"]).broken();
+        let rows = [vec![Field::new("lid", "LID", 7u32), caps]];
+        assert_eq!(render(&rows, false), "lid 7 \n    caps: <A>\n");
+        assert_eq!(render(&rows, true), "lid 7 \\    caps: <A>\n");
+    }
+}

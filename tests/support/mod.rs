@@ -1,0 +1,177 @@
+//! Tapes that stand in for netlink sockets, and a run of the whole program over them.
+#![allow(dead_code, clippy::disallowed_methods)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use rdmactl::kernel::{Datagrams, Host, Protocol};
+use rdmactl::wire::Request;
+use rdmactl::world::World;
+
+/// What the kernel plays back: for each request in turn, the type and body it must have and the
+/// datagrams that answer it.
+#[derive(Clone, Default)]
+pub struct Tape(Arc<Mutex<VecDeque<Turn>>>);
+
+struct Turn {
+    request: Request,
+    answers: Vec<Answer>,
+}
+
+/// One datagram, or what `recv` fails with.
+pub enum Answer {
+    Bytes(Vec<u8>),
+    Errno(i32),
+}
+
+impl Tape {
+    /// Expects `request` next and answers it.
+    pub fn then(self, request: Request, answers: Vec<Answer>) -> Self {
+        self.0.lock().unwrap().push_back(Turn { request, answers });
+        self
+    }
+
+    /// Everything on the tape was asked for.
+    pub fn is_over(&self) -> bool {
+        self.0.lock().unwrap().is_empty()
+    }
+
+    /// The next socket that the program opens plays this tape.
+    pub fn socket(&self) -> Box<dyn Datagrams> {
+        Box::new(Player {
+            tape: self.clone(),
+            sequence: 0,
+            queue: VecDeque::new(),
+        })
+    }
+
+    /// A machine with its files below `root` whose sockets all play this tape.
+    pub fn host(&self, root: &Path) -> Host {
+        let tape = self.clone();
+        Host::new(root, Box::new(move |_: Protocol| Ok(tape.socket())))
+    }
+}
+
+struct Player {
+    tape: Tape,
+    sequence: u32,
+    queue: VecDeque<Answer>,
+}
+
+impl Datagrams for Player {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        self.sequence = u32::from_ne_bytes(datagram[8..12].try_into().unwrap());
+        let turn = self
+            .tape
+            .0
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("a request behind the end of the tape");
+        assert_eq!(
+            datagram,
+            turn.request.datagram(self.sequence),
+            "not the request the tape expects"
+        );
+        self.queue = turn.answers.into();
+        Ok(())
+    }
+
+    fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        match self
+            .queue
+            .pop_front()
+            .expect("the program waits for more than the tape has")
+        {
+            Answer::Errno(errno) => Err(io::Error::from_raw_os_error(errno)),
+            Answer::Bytes(mut bytes) => {
+                // The tape does not know the number of the request it answers.
+                let mut at = 0;
+                while at + 16 <= bytes.len() {
+                    let length = u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+                    if bytes[at + 8..at + 12] == [0; 4] {
+                        bytes[at + 8..at + 12].copy_from_slice(&self.sequence.to_ne_bytes());
+                    }
+                    at += length.max(16).next_multiple_of(4);
+                }
+                *into = bytes;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A message as the kernel sends it; `sequence` 0 is replaced by that of the request.
+pub fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&(16 + body.len() as u32).to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(&flags.to_ne_bytes());
+    bytes.extend_from_slice(&sequence.to_ne_bytes());
+    bytes.extend_from_slice(&0u32.to_ne_bytes());
+    bytes.extend_from_slice(body);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// A data message with the attributes of `content`.
+pub fn data(kind: u16, content: &Request) -> Answer {
+    Answer::Bytes(message(kind, 0, 0, content.body()))
+}
+
+/// An entry of a listing.
+pub fn entry(kind: u16, content: &Request) -> Answer {
+    Answer::Bytes(message(kind, 2, 0, content.body()))
+}
+
+/// NLMSG_ERROR with this errno; 0 acknowledges.
+pub fn ack(errno: i32) -> Answer {
+    let mut body = (-errno).to_ne_bytes().to_vec();
+    body.extend_from_slice(&[0; 16]);
+    Answer::Bytes(message(2, 0x100, 0, &body))
+}
+
+/// NLMSG_DONE with this status.
+pub fn done(errno: i32) -> Answer {
+    Answer::Bytes(message(3, 2, 0, &(-errno).to_ne_bytes()))
+}
+
+/// What a run left.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ran {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs the program in this process.
+pub fn run(
+    host: Host,
+    argv: &[&str],
+    env: &[(&str, &str)],
+    input: &[u8],
+    terminal: Option<u16>,
+) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut input = input;
+    let world = World {
+        argv: argv.iter().map(Into::into).collect(),
+        env: env
+            .iter()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect::<BTreeMap<_, _>>(),
+        input: &mut input,
+        out: &mut out,
+        err: &mut err,
+        terminal,
+        host,
+    };
+    let code = rdmactl::run(world).code();
+    Ran {
+        code,
+        out: String::from_utf8(out).unwrap(),
+        err: String::from_utf8(err).unwrap(),
+    }
+}
