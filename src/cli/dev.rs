@@ -1,6 +1,6 @@
 //! `dev`: show, rename and move RDMA devices.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::words::{WORDS, unmarked};
 use super::{Context, Failure};
@@ -78,7 +78,7 @@ enum Change {
     /// Switch adaptive interrupt moderation
     AdaptiveModeration {
         /// `on` or `off`
-        #[arg(value_parser = on_off, value_name = "on|off")]
+        #[arg(action = ArgAction::Set, value_parser = on_off, value_name = "on|off")]
         on: bool,
     },
 }

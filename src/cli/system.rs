@@ -1,6 +1,6 @@
 //! `system`: the namespace mode and the other settings of the subsystem.
 
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 
 use super::{Context, Failure};
 use crate::kernel::Conn;
@@ -41,7 +41,7 @@ enum Change {
     /// Let unprivileged users set privileged Q_Keys
     PrivilegedQkey {
         /// `on` or `off`
-        #[arg(value_parser = on_off, value_name = "on|off")]
+        #[arg(action = ArgAction::Set, value_parser = on_off, value_name = "on|off")]
         on: bool,
     },
 }

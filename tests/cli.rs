@@ -1,0 +1,269 @@
+//! The command line over tapes: what it asks the kernel, what it prints, how it ends.
+
+mod support;
+
+use rdmactl::types::{NetnsMode, RdmaName};
+use rdmactl::wire::Request;
+use rdmactl::wire::nldev::attr_ids::*;
+use rdmactl::wire::nldev::{device, port, system};
+use support::{Answer, Ran, Tape, ack, data, done, entry, run};
+
+const GET: u16 = 0x1401;
+
+fn mlx5(index: u32) -> Request {
+    Request::new(0)
+        .u32(RDMA_NLDEV_ATTR_DEV_INDEX, index)
+        .text(RDMA_NLDEV_ATTR_DEV_NAME, &format!("mlx5_{index}"))
+        .u32(RDMA_NLDEV_ATTR_PORT_INDEX, 1)
+        .u64(RDMA_NLDEV_ATTR_CAP_FLAGS, 1 << 20 | 1 << 40)
+        .text(RDMA_NLDEV_ATTR_FW_VERSION, "16.35.4030")
+        .u64(
+            RDMA_NLDEV_ATTR_NODE_GUID,
+            0x0011_2233_4455_6600 + u64::from(index),
+        )
+        .u64(RDMA_NLDEV_ATTR_SYS_IMAGE_GUID, 0x0011_2233_4455_6600)
+        .u8(RDMA_NLDEV_ATTR_DEV_NODE_TYPE, 1)
+        .u8(RDMA_NLDEV_ATTR_DEV_DIM, 1)
+        .text(RDMA_NLDEV_ATTR_DEV_PROTOCOL, "ib")
+}
+
+fn listing() -> Vec<Answer> {
+    vec![entry(GET, &mlx5(0)), entry(GET, &mlx5(1)), done(0)]
+}
+
+fn devices() -> Tape {
+    Tape::default().then(device::dump(), listing())
+}
+
+fn call(tape: &Tape, line: &str, terminal: Option<u16>) -> Ran {
+    let root = tempfile::tempdir().unwrap();
+    let argv: Vec<&str> = line.split(' ').collect();
+    let ran = run(tape.host(root.path()), &argv, &[], b"", terminal);
+    assert!(
+        tape.is_over(),
+        "{line}: the program asked for less than the tape has"
+    );
+    ran
+}
+
+fn printed(tape: &Tape, line: &str) -> String {
+    let ran = call(tape, line, None);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}");
+    ran.out
+}
+
+const MLX5_0: &str = "0: mlx5_0: node_type ca protocol ib fw 16.35.4030 \
+                      node_guid 0011:2233:4455:6600 sys_image_guid 0011:2233:4455:6600 ";
+const MLX5_1: &str = "1: mlx5_1: node_type ca protocol ib fw 16.35.4030 \
+                      node_guid 0011:2233:4455:6601 sys_image_guid 0011:2233:4455:6600 ";
+
+#[test]
+fn dev_show_is_iproute2s() {
+    assert_eq!(
+        printed(&devices(), "rdma dev"),
+        format!("{MLX5_0}\n{MLX5_1}\n")
+    );
+    assert_eq!(
+        printed(&devices(), "rdmactl dev show mlx5_1"),
+        format!("{MLX5_1}\n")
+    );
+    let details = "adaptive-moderation on \n    caps: <XRC, UNKNOWN>\n";
+    assert_eq!(
+        printed(&devices(), "rdma -d d s mlx5_0"),
+        format!("{MLX5_0}{details}")
+    );
+    let oneline = "adaptive-moderation on \\    caps: <XRC, UNKNOWN>\n";
+    assert_eq!(
+        printed(&devices(), "rdma d s mlx5_0 -d -o"),
+        format!("{MLX5_0}{oneline}")
+    );
+    assert_eq!(
+        printed(&devices(), "rdma -j -d dev show mlx5_0"),
+        "[{\"ifindex\":0,\"ifname\":\"mlx5_0\",\"node_type\":\"ca\",\"protocol\":\"ib\",\"fw\":\"16.35.4030\",\
+         \"node_guid\":\"0011:2233:4455:6600\",\"sys_image_guid\":\"0011:2233:4455:6600\",\
+         \"adaptive-moderation\":true,\"caps\":[\"XRC\",\"UNKNOWN\"]}\n]\n"
+    );
+}
+
+#[test]
+fn a_terminal_gets_a_table_but_not_under_iproute2s_name() {
+    let table = call(&devices(), "rdmactl dev", Some(120)).out;
+    assert_eq!(
+        table,
+        "INDEX  NAME    TYPE  PROTOCOL  FIRMWARE    NODE GUID            SYSTEM IMAGE GUID\n\
+         0      mlx5_0  ca    ib        16.35.4030  0011:2233:4455:6600  0011:2233:4455:6600\n\
+         1      mlx5_1  ca    ib        16.35.4030  0011:2233:4455:6601  0011:2233:4455:6600\n"
+    );
+    assert_eq!(
+        call(&devices(), "rdma dev", Some(120)).out,
+        format!("{MLX5_0}\n{MLX5_1}\n")
+    );
+    assert!(printed(&devices(), "rdmactl --format table dev").starts_with("INDEX"));
+    assert!(printed(&devices(), "rdmactl --format=json dev").starts_with("[{"));
+}
+
+#[test]
+fn link_show_by_device_and_by_port() {
+    let one = || {
+        Request::new(0)
+            .u32(RDMA_NLDEV_ATTR_DEV_INDEX, 1)
+            .text(RDMA_NLDEV_ATTR_DEV_NAME, "mlx5_1")
+            .u32(RDMA_NLDEV_ATTR_PORT_INDEX, 1)
+            .u64(RDMA_NLDEV_ATTR_CAP_FLAGS, 0x2)
+            .u64(RDMA_NLDEV_ATTR_SUBNET_PREFIX, 0xfe80_0000_0000_0000)
+            .u32(RDMA_NLDEV_ATTR_LID, 13)
+            .u32(RDMA_NLDEV_ATTR_SM_LID, 49)
+            .u8(RDMA_NLDEV_ATTR_LMC, 0)
+            .u8(RDMA_NLDEV_ATTR_PORT_STATE, 4)
+            .u8(RDMA_NLDEV_ATTR_PORT_PHYS_STATE, 5)
+            .u32(RDMA_NLDEV_ATTR_NDEV_INDEX, 5)
+            .text(RDMA_NLDEV_ATTR_NDEV_NAME, "ib1")
+    };
+    let line = "link mlx5_1/1 subnet_prefix fe80:0000:0000:0000 lid 13 sm_lid 49 lmc 0 state ACTIVE \
+                physical_state LINK_UP netdev ib1 ";
+    let by_port = || devices().then(port::get(1, 1), vec![data(GET, &one()), ack(0)]);
+    assert_eq!(
+        printed(&by_port(), "rdma link show mlx5_1/1"),
+        format!("{line}\n")
+    );
+    assert_eq!(
+        printed(&by_port(), "rdma -d link show mlx5_1/1"),
+        format!("{line}netdev_index 5 \n    caps: <SM>\n")
+    );
+    let by_device = devices().then(port::dump(1), vec![entry(0x1405, &one()), done(0)]);
+    assert_eq!(
+        printed(&by_device, "rdmactl link show mlx5_1"),
+        format!("{line}\n")
+    );
+}
+
+#[test]
+fn absent_devices_and_ports() {
+    for line in ["rdma dev show nope", "rdma link show nope/1"] {
+        let tape = devices().then(
+            system::get(),
+            vec![data(0x1406, &Request::new(0).u8(66, 1)), ack(0)],
+        );
+        let root = tempfile::tempdir().unwrap();
+        let argv: Vec<&str> = line.split(' ').collect();
+        let ran = run(tape.host(root.path()), &argv, &[], b"", None);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{line}");
+        assert!(ran.err.contains("Wrong device name"), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_rename_is_read_back() {
+    let name: RdmaName = "roce0".parse().unwrap();
+    let renamed = mlx5(1).text(RDMA_NLDEV_ATTR_DEV_NAME, "roce0");
+    let tape = devices()
+        .then(device::rename(1, &name), vec![ack(0)])
+        .then(device::get(1), vec![data(GET, &renamed), ack(0)]);
+    assert_eq!(printed(&tape, "rdma -j dev set mlx5_1 name roce0"), "[]\n");
+    // A kernel that says yes and does nothing is found out.
+    let tape = devices()
+        .then(device::rename(1, &name), vec![ack(0)])
+        .then(device::get(1), vec![data(GET, &mlx5(1)), ack(0)]);
+    let ran = call(&tape, "rdma dev set mlx5_1 name roce0", None);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("did not happen"), "{}", ran.err);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    assert_eq!(
+        printed(&devices(), "rdmactl --dry-run dev set mlx5_1 name roce0"),
+        "would rename RDMA device mlx5_1 (index 1) to roce0\n"
+    );
+    let ran = call(
+        &devices(),
+        "rdmactl -j --dry-run dev set mlx5_1 name roce0",
+        None,
+    );
+    assert_eq!(
+        ran.out,
+        "[{\"would\":\"rename RDMA device mlx5_1 (index 1) to roce0\"}\n]\n"
+    );
+}
+
+#[test]
+fn the_mode_is_set_and_read_back() {
+    let exclusive = data(
+        0x1406,
+        &Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 0),
+    );
+    let shared = data(
+        0x1406,
+        &Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 1),
+    );
+    let tape = Tape::default()
+        .then(system::get(), vec![shared, ack(0)])
+        .then(system::set_netns_mode(NetnsMode::Exclusive), vec![ack(0)])
+        .then(system::get(), vec![exclusive, ack(0)]);
+    assert_eq!(printed(&tape, "rdma system set netns exclusive"), "");
+}
+
+#[test]
+fn words_that_make_no_command() {
+    for line in [
+        "rdma bogus",
+        "rdma dev bogus",
+        "rdma dev set mlx5_0",
+        "rdma dev set mlx5_0 netns",
+        "rdma dev set mlx5_0 name a/b",
+        "rdma system set netns foo",
+        "rdma system set netns shar",
+        "rdma link add rxe0 type rxe",
+        "rdma -x dev",
+        "rdma dev show mlx5_0 extra",
+    ] {
+        let ran = call(&Tape::default(), line, None);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{line}");
+        assert!(ran.err.starts_with("error: "), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
+fn help_and_version_need_no_kernel() {
+    for line in [
+        "rdma",
+        "rdma -h",
+        "rdma help",
+        "rdma dev help",
+        "rdma dev set -h",
+        "rdma link add --help",
+    ] {
+        let ran = call(&Tape::default(), line, None);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}");
+        assert!(ran.out.contains("Usage: "), "{line}: {}", ran.out);
+    }
+    assert_eq!(
+        printed(&Tape::default(), "rdmactl -V"),
+        concat!("rdmactl ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    assert!(printed(&Tape::default(), "rdma dev -V").starts_with("rdma utility, "));
+}
+
+#[test]
+fn help_fits_80_columns() {
+    fn walk(command: &mut clap::Command) {
+        command.build();
+        for text in [
+            command.render_help().to_string(),
+            command.render_long_help().to_string(),
+        ] {
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+            }
+        }
+        let names: Vec<String> = command
+            .get_subcommands()
+            .map(|verb| verb.get_name().to_owned())
+            .collect();
+        for name in names {
+            walk(command.find_subcommand_mut(&name).unwrap());
+        }
+    }
+    walk(&mut rdmactl::cli::command().term_width(80));
+    rdmactl::cli::command().debug_assert();
+}
