@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 
 use crate::cli::Dialect;
+use crate::plugins::Plugin;
 
 /// What the program is this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,24 +11,18 @@ pub enum Face {
     /// The command line.
     Cli(Dialect),
     /// The CNI plugin that its own name says.
-    Plugin(PluginName),
+    Plugin(Plugin),
     /// The CNI plugin that the configuration's `type` says.
     ConfiguredPlugin,
 }
 
-/// The plugins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PluginName {
-    /// `rdma`: moves the RDMA device of an interface that another plugin set up.
-    Rdma,
-}
-
 /// The face, by the whole last part of argv[0] and by whether CNI_COMMAND is set.
 pub fn face(name: &OsStr, cni_command: bool) -> Face {
-    match (name.to_str(), cni_command) {
-        (Some("rdma"), true) => Face::Plugin(PluginName::Rdma),
-        (_, true) => Face::ConfiguredPlugin,
-        (Some("rdma"), false) => Face::Cli(Dialect::Iproute2),
+    let name = name.to_str().unwrap_or_default();
+    match (Plugin::named(name), cni_command) {
+        (Some(plugin), true) => Face::Plugin(plugin),
+        (None, true) => Face::ConfiguredPlugin,
+        (_, false) if name == "rdma" => Face::Cli(Dialect::Iproute2),
         (_, false) => Face::Cli(Dialect::Own),
     }
 }
@@ -42,7 +37,7 @@ mod tests {
             ("rdmactl", false, Face::Cli(Dialect::Own)),
             ("rdma", false, Face::Cli(Dialect::Iproute2)),
             ("my-rdma", false, Face::Cli(Dialect::Own)),
-            ("rdma", true, Face::Plugin(PluginName::Rdma)),
+            ("rdma", true, Face::Plugin(Plugin::Rdma)),
             ("rdmactl", true, Face::ConfiguredPlugin),
             ("xrdma", true, Face::ConfiguredPlugin),
             ("", false, Face::Cli(Dialect::Own)),

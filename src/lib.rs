@@ -5,10 +5,15 @@ pub mod exit;
 pub mod world;
 
 pub mod cli;
+pub mod plugins;
 
+pub mod cni;
 pub mod view;
 
 pub mod rdma;
+pub mod sriov;
+
+pub mod pci;
 
 pub mod kernel;
 
@@ -18,6 +23,7 @@ pub mod types;
 
 use entry::Face;
 use exit::Exit;
+use plugins::{Plugin, Stdio};
 use world::World;
 
 /// Runs the face that `world` asks for and says how it ended.
@@ -34,6 +40,18 @@ pub fn run(world: World<'_>) -> Exit {
             });
             Exit::of(outcome, world.err)
         }
-        Face::Plugin(_) | Face::ConfiguredPlugin => Exit::Plugin(1),
+        Face::Plugin(plugin) => plug(Some(plugin), world),
+        Face::ConfiguredPlugin => plug(None, world),
     }
+}
+
+fn plug(plugin: Option<Plugin>, world: World<'_>) -> Exit {
+    let mut stdio = Stdio {
+        input: world.input,
+        out: world.out,
+        err: world.err,
+    };
+    let flags = world.argv.get(1..).unwrap_or_default();
+    let told = plugin.and_then(|plugin| plugins::about(plugin, flags, &mut stdio));
+    Exit::Plugin(told.unwrap_or_else(|| plugins::run(plugin, &world.env, stdio, &world.host)))
 }

@@ -139,16 +139,20 @@ fn link_show_by_device_and_by_port() {
 
 #[test]
 fn absent_devices_and_ports() {
-    for line in ["rdma dev show nope", "rdma link show nope/1"] {
-        let tape = devices().then(
-            system::get(),
-            vec![data(0x1406, &Request::new(0).u8(66, 1)), ack(0)],
-        );
-        let root = tempfile::tempdir().unwrap();
-        let argv: Vec<&str> = line.split(' ').collect();
-        let ran = run(tape.host(root.path()), &argv, &[], b"", None);
+    let shared = || data(0x1406, &Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 1));
+    for (line, headline) in [
+        ("rdma dev show mlx5_7", "Wrong device name - mlx5_7\n"),
+        ("rdma link show mlx5_7/1", "Wrong device name - mlx5_7\n"),
+    ] {
+        // Looked for, then looked for again to say what there is instead.
+        let tape = devices()
+            .then(device::dump(), listing())
+            .then(system::get(), vec![shared(), ack(0)])
+            .then(device::dump(), listing());
+        let ran = call(&tape, line, None);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{line}");
-        assert!(ran.err.contains("Wrong device name"), "{line}: {}", ran.err);
+        assert!(ran.err.starts_with(headline), "{line}: {}", ran.err);
+        assert!(ran.err.contains("mlx5_0"), "{line}: {}", ran.err);
     }
 }
 
@@ -242,6 +246,31 @@ fn help_and_version_need_no_kernel() {
         concat!("rdmactl ", env!("CARGO_PKG_VERSION"), "\n")
     );
     assert!(printed(&Tape::default(), "rdma dev -V").starts_with("rdma utility, "));
+}
+
+/// clap gives a global option's value to any argument below that has the same id.
+#[test]
+fn no_argument_hides_behind_a_global_option() {
+    fn walk(command: &clap::Command, globals: &[String]) {
+        for verb in command.get_subcommands() {
+            for argument in verb.get_arguments() {
+                assert!(
+                    !globals.contains(&argument.get_id().to_string()),
+                    "{} {}",
+                    verb.get_name(),
+                    argument.get_id()
+                );
+            }
+            walk(verb, globals);
+        }
+    }
+    let root = rdmactl::cli::command();
+    let globals: Vec<String> = root
+        .get_arguments()
+        .map(|argument| argument.get_id().to_string())
+        .collect();
+    assert!(globals.len() > 5);
+    walk(&root, &globals);
 }
 
 #[test]

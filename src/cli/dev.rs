@@ -5,6 +5,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use super::words::{WORDS, unmarked};
 use super::{Context, Failure};
 use crate::kernel::{Conn, Netns};
+use crate::rdma::diagnosis::Attempt;
 use crate::rdma::{RdmaError, device, system};
 use crate::types::{Invalid, NetnsMode, RdmaName};
 use crate::view;
@@ -157,16 +158,16 @@ fn rename(
     })? {
         return Ok(());
     }
-    device::rename(conn, &device, new).map_err(|error| cx.explain(conn, error))
+    device::rename(conn, &device, new).map_err(|error| cx.explain_plain(conn, error))
 }
 
 fn set_netns(cx: &mut Context<'_>, conn: &mut Conn, name: &str, word: &str) -> Result<(), Failure> {
     let device = match device::find(conn, name) {
         Err(RdmaError::NoSuchDevice { name }) => return set_netns_of_absent(cx, conn, &name, word),
-        other => other.map_err(|error| cx.explain(conn, error))?,
+        other => other.map_err(|error| cx.explain_plain(conn, error))?,
     };
-    let target = Netns::open(cx.host, word).map_err(|error| cx.explain_netns(error))?;
-    let here = Netns::current(cx.host).map_err(|error| cx.explain_netns(error))?;
+    let target = Netns::open(cx.host, word).map_err(|error| cx.explain_netns(&error))?;
+    let here = Netns::current(cx.host).map_err(|error| cx.explain_netns(&error))?;
     if here.id() == target.id() && is_exclusive(cx, conn)? {
         // The kernel would take it from its users to put it where it is.
         return Ok(());
@@ -180,7 +181,8 @@ fn set_netns(cx: &mut Context<'_>, conn: &mut Conn, name: &str, word: &str) -> R
     })? {
         return Ok(());
     }
-    device::move_to(conn, &device, &target).map_err(|error| cx.explain(conn, error))
+    device::move_to(conn, &device, &target)
+        .map_err(|error| cx.explain(conn, error, Attempt::Move(&target)))
 }
 
 /// A device that is not here may be where it is wanted.
@@ -197,7 +199,7 @@ fn set_netns_of_absent(
     if there.is_some() && is_exclusive(cx, conn)? {
         return Ok(());
     }
-    Err(cx.explain(
+    Err(cx.explain_plain(
         conn,
         RdmaError::NoSuchDevice {
             name: name.to_owned(),
@@ -206,7 +208,7 @@ fn set_netns_of_absent(
 }
 
 fn is_exclusive(cx: &Context<'_>, conn: &mut Conn) -> Result<bool, Failure> {
-    let system = system::get(conn).map_err(|error| cx.explain(conn, error))?;
+    let system = system::get(conn).map_err(|error| cx.explain_plain(conn, error))?;
     Ok(system.netns_mode() == Some(NetnsMode::Exclusive))
 }
 
@@ -221,7 +223,8 @@ fn moderate(cx: &mut Context<'_>, conn: &mut Conn, name: &str, on: bool) -> Resu
     })? {
         return Ok(());
     }
-    device::set_adaptive_moderation(conn, &device, on).map_err(|error| cx.explain(conn, error))
+    device::set_adaptive_moderation(conn, &device, on)
+        .map_err(|error| cx.explain_plain(conn, error))
 }
 
 fn add(
@@ -234,7 +237,8 @@ fn add(
     if cx.plan(|| format!("add SMI sub-device {name} to RDMA device {}", parent.name))? {
         return Ok(());
     }
-    device::add_smi(conn, &parent, name).map_err(|error| cx.explain(conn, error))
+    device::add_smi(conn, &parent, name)
+        .map_err(|error| cx.explain(conn, error, Attempt::SubDevice(&parent.name)))
 }
 
 fn delete(cx: &mut Context<'_>, conn: &mut Conn, name: &str) -> Result<(), Failure> {
@@ -242,12 +246,13 @@ fn delete(cx: &mut Context<'_>, conn: &mut Conn, name: &str) -> Result<(), Failu
     if cx.plan(|| format!("delete sub-device {} (index {})", device.name, device.index))? {
         return Ok(());
     }
-    device::delete(conn, &device).map_err(|error| cx.explain(conn, error))
+    device::delete(conn, &device)
+        .map_err(|error| cx.explain(conn, error, Attempt::SubDevice(&device.name)))
 }
 
 impl Context<'_> {
     /// The device of that name, or why there is none.
     pub(super) fn find(&self, conn: &mut Conn, name: &str) -> Result<Device, Failure> {
-        device::find(conn, name).map_err(|error| self.explain(conn, error))
+        device::find(conn, name).map_err(|error| self.explain_plain(conn, error))
     }
 }

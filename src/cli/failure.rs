@@ -5,8 +5,10 @@ use std::io;
 use super::Context;
 use crate::kernel::{Conn, NetnsError};
 use crate::rdma::RdmaError;
+use crate::rdma::diagnosis::{self, Attempt};
+use crate::rdma::mode::ModeError;
 use crate::types::Invalid;
-use crate::view::explain::Explanation;
+use crate::view::explain::{self, Explanation};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -41,28 +43,38 @@ impl From<Explanation> for Failure {
 
 impl Context<'_> {
     /// Says why an RDMA operation failed; `conn` is asked for the evidence.
-    pub(super) fn explain(&self, conn: &mut Conn, error: RdmaError) -> Failure {
-        let _ = conn;
-        self.explain_unasked(error)
+    pub(super) fn explain(
+        &self,
+        conn: &mut Conn,
+        error: RdmaError,
+        attempt: Attempt<'_>,
+    ) -> Failure {
+        let diagnosis = diagnosis::diagnose(self.host, Some(conn), &error, attempt);
+        explain::explain(&error, &diagnosis).into()
     }
 
-    /// As [`Self::explain`], without a connection to ask.
-    pub(super) fn explain_unasked(&self, error: RdmaError) -> Failure {
-        Explanation {
-            headline: error.to_string(),
-            cause: None,
-            cure: None,
+    /// Says why an operation that needs no more than a connection failed.
+    pub(super) fn explain_plain(&self, conn: &mut Conn, error: RdmaError) -> Failure {
+        self.explain(conn, error, Attempt::Other)
+    }
+
+    /// Says why there is no connection.
+    pub(super) fn explain_unconnected(&self, error: RdmaError) -> Failure {
+        let diagnosis = diagnosis::diagnose(self.host, None, &error, Attempt::Other);
+        explain::explain(&error, &diagnosis).into()
+    }
+
+    /// Says why the namespace mode is as it was.
+    pub(super) fn explain_mode(&self, conn: &mut Conn, error: ModeError) -> Failure {
+        match error.into_parts() {
+            (error, Some(diagnosis)) => explain::explain(&error, &diagnosis).into(),
+            (error, None) => self.explain_plain(conn, error),
         }
-        .into()
     }
 
     /// Says why a network namespace cannot be used.
-    pub(super) fn explain_netns(&self, error: NetnsError) -> Failure {
-        Explanation {
-            headline: error.to_string(),
-            cause: None,
-            cure: None,
-        }
-        .into()
+    pub(super) fn explain_netns(&self, error: &NetnsError) -> Failure {
+        let diagnosis = diagnosis::diagnose_netns(self.host, error);
+        explain::explain_netns(error, &diagnosis).into()
     }
 }

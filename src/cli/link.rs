@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::words::{WORDS, unmarked};
 use super::{Context, Failure};
 use crate::kernel::Conn;
+use crate::rdma::diagnosis::Attempt;
 use crate::rdma::link;
 use crate::types::{IfName, Invalid, PortSelector, RdmaName};
 use crate::view;
@@ -61,12 +62,15 @@ fn driver(word: &str) -> Result<String, Invalid> {
 impl Link {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let mut conn = cx.rdma()?;
-        let outcome = match self.verb.unwrap_or(Verb::Show { port: None }) {
-            Verb::Show { port } => return show(cx, &mut conn, port.as_ref()),
+        match self.verb.unwrap_or(Verb::Show { port: None }) {
+            Verb::Show { port } => show(cx, &mut conn, port.as_ref()),
+            // iproute2 prints no empty array here, as it does for every other change.
             Verb::Add { name, kind, netdev } => add(cx, &mut conn, &name, &kind, &netdev),
-            Verb::Delete { dev } => delete(cx, &mut conn, &dev),
-        };
-        cx.changed(outcome)
+            Verb::Delete { dev } => {
+                let outcome = delete(cx, &mut conn, &dev);
+                cx.changed(outcome)
+            }
+        }
     }
 }
 
@@ -94,7 +98,13 @@ fn add(
     if cx.plan(|| format!("add {driver} device {name} on network interface {netdev}"))? {
         return Ok(());
     }
-    link::add(conn, name, driver, netdev).map_err(|error| cx.explain(conn, error))
+    link::add(conn, name, driver, netdev).map_err(|error| {
+        let attempt = Attempt::AddLink {
+            kind: driver,
+            netdev: netdev.as_str(),
+        };
+        cx.explain(conn, error, attempt)
+    })
 }
 
 fn delete(cx: &mut Context<'_>, conn: &mut Conn, name: &str) -> Result<(), Failure> {
@@ -107,5 +117,6 @@ fn delete(cx: &mut Context<'_>, conn: &mut Conn, name: &str) -> Result<(), Failu
     })? {
         return Ok(());
     }
-    link::delete(conn, &device).map_err(|error| cx.explain(conn, error))
+    link::delete(conn, &device)
+        .map_err(|error| cx.explain(conn, error, Attempt::DeleteLink(&device.name)))
 }

@@ -63,8 +63,9 @@ struct Common {
     #[arg(hide_possible_values = true, global = true)]
     format: FormatWord,
     /// Run the command in this network namespace: a name, a path or a PID
-    #[arg(long, value_name = "NETNS", global = true)]
-    netns: Option<String>,
+    // Its own id: a command may have a positional word `netns`, and ids are shared.
+    #[arg(long = "netns", id = "in_netns", value_name = "NETNS", global = true)]
+    in_netns: Option<String>,
     /// Say what would be done and do nothing
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "dry_run", global = true)]
     dry_run: bool,
@@ -100,6 +101,7 @@ enum Object {
 struct Context<'a> {
     host: &'a Host,
     view: View<'a>,
+    dialect: Dialect,
     details: u8,
     dry_run: bool,
 }
@@ -109,13 +111,13 @@ impl Context<'_> {
     fn rdma(&self) -> Result<Conn, Failure> {
         self.host
             .rdma()
-            .map_err(|error| self.explain_unasked(error.into()))
+            .map_err(|error| self.explain_unconnected(error.into()))
     }
 
     /// What was found; where nothing could be, programs still get their array.
     fn or_empty<T>(&mut self, conn: &mut Conn, found: Result<T, RdmaError>) -> Result<T, Failure> {
         found.map_err(|error| match self.view.nothing() {
-            Ok(()) => self.explain(conn, error),
+            Ok(()) => self.explain_plain(conn, error),
             Err(error) => error.into(),
         })
     }
@@ -130,11 +132,22 @@ impl Context<'_> {
 
     /// In a dry run says what would be done; true then.
     fn plan(&mut self, step: impl FnOnce() -> String) -> Result<bool, Failure> {
+        self.plan_all(|| vec![step()])
+    }
+
+    /// As [`Self::plan`], for a change of several steps.
+    fn plan_all(&mut self, steps: impl FnOnce() -> Vec<String>) -> Result<bool, Failure> {
         if self.dry_run {
-            let step = step();
-            let text = format!("would {step}");
-            self.view
-                .rows(&[vec![Field::with_text("would", "WOULD", text, step)]])?;
+            let row = |step: String| {
+                vec![Field::with_text(
+                    "would",
+                    "WOULD",
+                    format!("would {step}"),
+                    step,
+                )]
+            };
+            let rows: Vec<_> = steps().into_iter().map(row).collect();
+            self.view.rows(&rows)?;
         }
         Ok(self.dry_run)
     }
@@ -188,14 +201,15 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let mut context = Context {
         host: call.host,
         view: View::new(call.out, style),
+        dialect: call.dialect,
         details: cli.common.details,
         dry_run: cli.common.dry_run,
     };
-    match &cli.common.netns {
+    match &cli.common.in_netns {
         None => dispatch(object, &mut context),
         Some(word) => Netns::open(call.host, word)
             .and_then(|netns| netns.within(|| dispatch(object, &mut context)))
-            .map_err(|error| context.explain_netns(error))?,
+            .map_err(|error| context.explain_netns(&error))?,
     }
 }
 

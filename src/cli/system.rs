@@ -1,10 +1,13 @@
 //! `system`: the namespace mode and the other settings of the subsystem.
 
+use std::time::Duration;
+
 use clap::{ArgAction, Args, Subcommand};
 
-use super::{Context, Failure};
+use super::{Context, Dialect, Failure};
 use crate::kernel::Conn;
-use crate::rdma::system;
+use crate::rdma::mode::{self, USUAL_PATIENCE, Wait};
+use crate::rdma::{boot, persist, system};
 use crate::types::{Invalid, NetnsMode};
 use crate::view;
 
@@ -37,6 +40,12 @@ enum Change {
         /// `shared` or `exclusive`
         #[arg(value_name = "shared|exclusive")]
         mode: NetnsMode,
+        /// Wait this long for other namespaces to end (5 for dying ones if not given)
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+        wait: Option<Duration>,
+        /// Set it for every boot to come, too (modprobe.d)
+        #[arg(long)]
+        persist: bool,
     },
     /// Let unprivileged users set privileged Q_Keys
     PrivilegedQkey {
@@ -70,14 +79,32 @@ fn on_off(word: &str) -> Result<bool, Invalid> {
     }
 }
 
+/// A wait has an end: a day is more than any boot script means.
+fn seconds(word: &str) -> Result<Duration, Invalid> {
+    let bad = || Invalid::new(word, "number of seconds", "write 0 to 86400");
+    let seconds: f64 = word.parse().map_err(|_| bad())?;
+    if !(0.0..=86_400.0).contains(&seconds) {
+        return Err(bad());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| bad())
+}
+
 impl System {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let mut conn = cx.rdma()?;
         match self.verb.unwrap_or(Verb::Show { what: None }) {
             Verb::Show { what: _ } => show(cx, &mut conn),
             Verb::Set {
-                what: Change::Netns { mode },
-            } => set_mode(cx, &mut conn, mode),
+                what:
+                    Change::Netns {
+                        mode,
+                        wait,
+                        persist,
+                    },
+            } => {
+                let wait = wait.map_or(Wait::Dying(USUAL_PATIENCE), Wait::All);
+                set_mode(cx, &mut conn, mode, wait, persist)
+            }
             Verb::Set {
                 what: Change::PrivilegedQkey { on },
             } => set_qkey(cx, &mut conn, on),
@@ -86,15 +113,44 @@ impl System {
 }
 
 fn show(cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
-    let system = system::get(conn).map_err(|error| cx.explain(conn, error))?;
-    Ok(cx.view.rows(&[view::system::row(&system)])?)
+    let system = system::get(conn).map_err(|error| cx.explain_plain(conn, error))?;
+    let mut row = view::system::row(&system);
+    // iproute2's -d adds nothing here, and neither do we under its name.
+    if cx.details > 0 && cx.dialect == Dialect::Own {
+        row.extend(view::boot::fields(&boot::settings(cx.host)));
+    }
+    Ok(cx.view.rows(&[row])?)
 }
 
-fn set_mode(cx: &mut Context<'_>, conn: &mut Conn, mode: NetnsMode) -> Result<(), Failure> {
-    if cx.plan(|| format!("set the netns mode of the RDMA subsystem to {mode}"))? {
+fn set_mode(
+    cx: &mut Context<'_>,
+    conn: &mut Conn,
+    mode: NetnsMode,
+    wait: Wait,
+    persist: bool,
+) -> Result<(), Failure> {
+    let steps = match persist {
+        true => persist::plan(cx.host, mode).map_err(|error| view::boot::explain(&error))?,
+        false => Vec::new(),
+    };
+    let planned = cx.plan_all(|| {
+        let files = steps.iter().map(view::boot::step);
+        let now = format!("set the netns mode of the RDMA subsystem to {mode}");
+        files.chain([now]).collect()
+    })?;
+    if planned {
         return Ok(());
     }
-    system::set_netns_mode(conn, mode).map_err(|error| cx.explain(conn, error))
+    if persist {
+        // First: where the running mode cannot change, the next boot is the cure.
+        persist::write(cx.host, &steps).map_err(|error| view::boot::explain(&error))?;
+        let rows = view::boot::persisted(&steps, &boot::settings(cx.host), mode);
+        cx.view.rows(&rows)?;
+    }
+    match mode::change(cx.host, conn, mode, wait) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(cx.explain_mode(conn, error)),
+    }
 }
 
 fn set_qkey(cx: &mut Context<'_>, conn: &mut Conn, on: bool) -> Result<(), Failure> {
@@ -102,5 +158,5 @@ fn set_qkey(cx: &mut Context<'_>, conn: &mut Conn, on: bool) -> Result<(), Failu
     if cx.plan(|| format!("set privileged-qkey of the RDMA subsystem {word}"))? {
         return Ok(());
     }
-    system::set_privileged_qkey(conn, on).map_err(|error| cx.explain(conn, error))
+    system::set_privileged_qkey(conn, on).map_err(|error| cx.explain_plain(conn, error))
 }

@@ -1,6 +1,6 @@
 //! Small files outside /sys: read with a limit, replaced whole or not at all, removed for good.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -89,12 +89,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> 
         (Some(folder), Some(name)) => (folder, name),
         _ => return Err(fail(io::ErrorKind::InvalidInput.into())),
     };
-    // Hidden, so that no reader of the folder takes it for a record; short, whatever the name is.
-    let temporary = folder.join(format!(
-        ".{}.{:08x}.tmp",
-        std::process::id(),
-        hash(name.as_encoded_bytes())
-    ));
+    let temporary = temporary(folder, name);
     let written = write_new(&temporary, content, mode)
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| File::open(folder)?.sync_all());
@@ -118,6 +113,46 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         .open(path)?;
     file.write_all(content)?;
     file.sync_all()
+}
+
+/// Makes `path` with `content`, whole, unless there is something already; whether it did.
+///
+/// # Errors
+/// [`FileError`]; nothing is left then.
+pub fn create(path: &Path, content: &[u8], mode: u32) -> Result<bool, FileError> {
+    let fail = |source| FileError::new("write", path, source);
+    let (folder, name) = match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => (folder, name),
+        _ => return Err(fail(io::ErrorKind::InvalidInput.into())),
+    };
+    let temporary = temporary(folder, name);
+    let linked =
+        write_new(&temporary, content, mode).and_then(|()| match fs::hard_link(&temporary, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => Ok(true),
+        });
+    // Its content lives on under the other name, or nobody wants it.
+    let _ = fs::remove_file(&temporary);
+    let created = linked.map_err(fail)?;
+    if created {
+        let lasting = File::open(folder).and_then(|folder| folder.sync_all());
+        lasting.map_err(|error| {
+            // What may not last must not stay either.
+            let _ = fs::remove_file(path);
+            fail(error)
+        })?;
+    }
+    Ok(created)
+}
+
+/// Hidden, so that no reader of the folder takes it for a record; short, whatever the name is.
+fn temporary(folder: &Path, name: &OsStr) -> PathBuf {
+    folder.join(format!(
+        ".{}.{:08x}.tmp",
+        std::process::id(),
+        hash(name.as_encoded_bytes())
+    ))
 }
 
 /// Removes a file and makes that last; one that is not there is removed already.
@@ -178,6 +213,17 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert_eq!(read(&path, 100).unwrap(), None);
+    }
+
+    #[test]
+    fn created_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x".repeat(255));
+        assert!(create(&path, b"one", 0o600).unwrap());
+        assert!(!create(&path, b"two", 0o600).unwrap());
+        assert_eq!(read(&path, 100).unwrap().unwrap(), b"one");
+        assert!(create(&dir.path().join("no/such"), b"x", 0o600).is_err());
+        assert_eq!(list(dir.path()).unwrap().len(), 1);
     }
 
     #[test]

@@ -5,16 +5,35 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod datagrams;
+#[cfg(test)]
+pub mod fake;
 pub mod file;
+pub mod initramfs;
+pub mod interfaces;
+pub mod lock;
+pub mod modprobe;
+pub mod modules;
+pub mod mounts;
+pub mod namespace;
+pub mod namespaces;
 pub mod netlink;
 pub mod netns;
+pub mod netns_sysfs;
+pub mod owner;
+pub mod privilege;
+pub mod procfs;
+pub mod state;
 pub mod sysfs;
 pub mod terminal;
 
 pub use datagrams::{Datagrams, Protocol};
 pub use file::FileError;
+pub use lock::{Lock, LockError};
+pub use namespace::Namespace;
+pub use namespaces::Survey;
 pub use netlink::{Conn, NetlinkError, Refusal};
 pub use netns::{Netns, NetnsError};
+pub use privilege::Privilege;
 pub use sysfs::{Sysfs, SysfsError};
 
 type Opener = dyn Fn(Protocol) -> io::Result<Box<dyn Datagrams>> + Send + Sync;

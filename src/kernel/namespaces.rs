@@ -12,9 +12,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, FileError};
-use super::netns::{Netns, NetnsError, NetnsId};
+use super::namespace::{Holder, NAME_FOLDERS, Namespace, Process, below};
+use super::netns::NetnsId;
 use super::owner::Owner;
-use super::procfs::{Procfs, printable};
+use super::procfs::Procfs;
 use super::{Host, mounts};
 
 /// Hosts of containers have thousands of mounts, of up to a page each.
@@ -23,53 +24,11 @@ const MAX_MOUNTINFO: u64 = 32 * 1024 * 1024;
 /// How many processes of a namespace are looked at more closely.
 const MAX_DETAILED: usize = 16;
 
-/// Where namespaces get names: iproute2 and the container runtimes, and Docker.
-const NAME_FOLDERS: [&str; 2] = ["/run/netns", "/run/docker/netns"];
-
 /// `NET_NS_INIT_INO` (`uapi/linux/nsfs.h`, 6.18); older kernels number from 0xF0000000 up.
 const NET_NS_INIT_INO: NetnsId = NetnsId(0xEFFF_FFF9);
 
 /// `PID_NS_INIT_INO`: `PROC_PID_INIT_INO` (`linux/proc_ns.h`) since 3.8.
 const INITIAL_PID_NAMESPACE: &[u8] = b"pid:[4026531836]";
-
-/// A process, and who answers for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
-    /// Its number.
-    pub pid: u32,
-    /// Its command, without control characters.
-    pub comm: String,
-    /// Its unit, container and pod.
-    pub owner: Option<Owner>,
-}
-
-/// A process that holds a namespace without being in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// The process.
-    pub process: Process,
-    /// The open file or the thread, below `/proc`.
-    pub link: PathBuf,
-}
-
-/// A network namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Namespace {
-    /// Its inode.
-    pub id: NetnsId,
-    /// Its names, `/run/netns` first; those that only process 1 sees begin with `/proc/1/root`.
-    pub paths: Vec<PathBuf>,
-    /// The first processes in it, by number; none are looked at in the initial one.
-    pub processes: Vec<Process>,
-    /// How many processes are in it.
-    pub population: usize,
-    /// Processes that hold it from outside; empty unless asked for.
-    pub holders: Vec<Holder>,
-    /// The caller is in it.
-    pub is_current: bool,
-    /// It is the one that the machine started with.
-    pub is_initial: bool,
-}
 
 /// Where to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +86,7 @@ pub fn survey(host: &Host, depth: Depth) -> Result<Survey, FileError> {
         .map(|(id, found)| Namespace {
             is_current: Some(id) == current,
             is_initial: Some(id) == initial,
-            ..found.look_closer(&procfs, id, Some(id) == initial)
+            ..found.look_closer(&procfs, id)
         })
         .collect();
     namespaces.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -145,58 +104,6 @@ impl Survey {
     }
 }
 
-impl Namespace {
-    /// What people call it: the name that `ip netns` shows, a path, or the inode.
-    pub fn word(&self) -> String {
-        let Some(path) = self.paths.first() else {
-            return self.id.to_string();
-        };
-        let name = path
-            .strip_prefix(NAME_FOLDERS[0])
-            .unwrap_or(path)
-            .to_string_lossy();
-        printable(&name)
-    }
-
-    /// Opens it by the first of its names, processes and holders that still leads to it.
-    ///
-    /// # Errors
-    /// [`NetnsError::Open`], the last one seen, when nothing does.
-    pub fn open(&self, host: &Host) -> Result<Netns, NetnsError> {
-        let word = self.word();
-        let processes = self
-            .processes
-            .iter()
-            .map(|process| Path::new("/proc").join(process.pid.to_string()).join("ns/net"));
-        let holders = self.holders.iter().map(|holder| holder.link.clone());
-        let mut last = NetnsError::Open {
-            word: word.clone(),
-            source: nix::errno::Errno::ENOENT.into(),
-        };
-        for path in self.paths.iter().cloned().chain(processes).chain(holders) {
-            match Netns::open_path(&below(host, &path), &word) {
-                // A name or a number may have been given to another namespace meanwhile.
-                Ok(netns) if netns.id() == self.id => return Ok(netns),
-                Ok(_) => {}
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    fn order(&self) -> impl Ord + '_ {
-        let pid = self.processes.first().map(|process| process.pid);
-        (
-            !self.is_initial,
-            self.paths.is_empty(),
-            self.paths.first(),
-            pid.is_none(),
-            pid,
-            self.id,
-        )
-    }
-}
-
 #[derive(Default)]
 struct Found {
     paths: Vec<PathBuf>,
@@ -205,12 +112,11 @@ struct Found {
 }
 
 impl Found {
-    fn look_closer(mut self, procfs: &Procfs, id: NetnsId, is_initial: bool) -> Namespace {
+    fn look_closer(mut self, procfs: &Procfs, id: NetnsId) -> Namespace {
         self.paths
             .sort_by_key(|path| (!path.starts_with(NAME_FOLDERS[0]), path.clone()));
         self.paths.dedup();
-        let closer = if is_initial { 0 } else { MAX_DETAILED };
-        let pids = self.pids.iter().take(closer);
+        let pids = self.pids.iter().take(MAX_DETAILED);
         let holders = self.holders.into_iter().take(MAX_DETAILED);
         Namespace {
             id,
@@ -224,7 +130,7 @@ impl Found {
                 })
                 .collect(),
             is_current: false,
-            is_initial,
+            is_initial: false,
         }
     }
 }
@@ -240,13 +146,19 @@ fn process(procfs: &Procfs, pid: u32) -> Option<Process> {
 fn named(host: &Host, procfs: &Procfs) -> Vec<(PathBuf, NetnsId)> {
     let mut named = mounted(host, "self");
     let ours = procfs.link("self", "ns/mnt");
-    if procfs.link("1", "ns/mnt").is_some_and(|init| Some(init) != ours) {
+    if procfs
+        .link("1", "ns/mnt")
+        .is_some_and(|init| Some(init) != ours)
+    {
         let known: Vec<NetnsId> = named.iter().map(|(_, id)| *id).collect();
         let init = mounted(host, "1").into_iter();
-        named.extend(init.filter(|(_, id)| !known.contains(id)).map(|(path, id)| {
-            let inside = path.strip_prefix("/").unwrap_or(&path).to_owned();
-            (Path::new("/proc/1/root").join(inside), id)
-        }));
+        named.extend(
+            init.filter(|(_, id)| !known.contains(id))
+                .map(|(path, id)| {
+                    let inside = path.strip_prefix("/").unwrap_or(&path).to_owned();
+                    (Path::new("/proc/1/root").join(inside), id)
+                }),
+        );
     }
     let nsfs = fs::metadata(host.path("/proc/self/ns/net")).map(|file| file.dev());
     for folder in NAME_FOLDERS {
@@ -283,6 +195,114 @@ fn initial(procfs: &Procfs, found: &BTreeMap<NetnsId, Found>) -> Option<NetnsId>
     outermost.then(|| procfs.netns("1")).flatten()
 }
 
-fn below(host: &Host, path: &Path) -> PathBuf {
-    host.path("/").join(path.strip_prefix("/").unwrap_or(path))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::fake::{Machine, host};
+
+    fn machine() -> Machine {
+        Machine::new()
+            .link("proc/self/ns/pid", "pid:[4026531836]")
+            .link("proc/self/ns/mnt", "mnt:[1]")
+            .link("proc/1/ns/mnt", "mnt:[1]")
+            .link("proc/thread-self/ns/net", "net:[100]")
+            .process(1, "net:[100]", "systemd", "0::/init.scope")
+            .process(7, "net:[300]", "polkitd", "0::/system.slice/polkit.service")
+            .process(8, "net:[300]", "polkitd", "0::/system.slice/polkit.service")
+            .process(9, "net:[200]", "sleep", "0::/")
+            .file(
+                "proc/self/mountinfo",
+                "9 9 0:4 net:[400] /run/netns/zulu rw - nsfs nsfs rw\n\
+                 9 9 0:4 net:[400] /run/netns/zulu rw - nsfs nsfs rw\n\
+                 9 9 0:4 net:[400] /elsewhere rw - nsfs nsfs rw\n\
+                 9 9 0:4 net:[200] /var/lib/x rw - nsfs nsfs rw\n",
+            )
+    }
+
+    fn words(survey: &Survey) -> Vec<String> {
+        survey.namespaces.iter().map(Namespace::word).collect()
+    }
+
+    #[test]
+    fn grouped_by_inode_in_a_stable_order() {
+        let machine = machine();
+        let survey = survey(&machine.host(), Depth::Processes).unwrap();
+        assert_eq!(
+            words(&survey),
+            ["net:[100]", "zulu", "/var/lib/x", "net:[300]"]
+        );
+        let [initial, named, used, unnamed] = &survey.namespaces[..] else {
+            panic!("{survey:?}");
+        };
+        assert!(initial.is_initial && initial.is_current);
+        assert_eq!((initial.processes[0].pid, initial.population), (1, 1));
+        assert_eq!(
+            named.paths,
+            [Path::new("/run/netns/zulu"), Path::new("/elsewhere")]
+        );
+        assert_eq!((named.population, named.is_initial), (0, false));
+        assert_eq!(used.processes[0].comm, "sleep");
+        assert_eq!(unnamed.population, 2);
+        let owner = unnamed.processes[0].owner.clone().unwrap();
+        assert_eq!(owner.unit.unwrap().name, "polkit.service");
+        assert_eq!(survey.clone().others().len(), 3);
+    }
+
+    #[test]
+    fn process_1_of_a_container_is_not_the_initial_one() {
+        let machine = Machine::new()
+            .link("proc/self/ns/pid", "pid:[4026532999]")
+            .process(1, "net:[100]", "pause", "0::/");
+        assert!(!list(&machine.host()).unwrap()[0].is_initial);
+        let machine = Machine::new().process(5, "net:[4026531833]", "x", "0::/");
+        assert!(list(&machine.host()).unwrap()[0].is_initial);
+    }
+
+    #[test]
+    fn names_that_only_process_1_sees() {
+        let machine = machine().link("proc/1/ns/mnt2", "x").file(
+            "proc/1/mountinfo",
+            "9 9 0:4 net:[500] /run/netns/far rw - nsfs nsfs rw\n",
+        );
+        assert_eq!(list(&machine.host()).unwrap().len(), 4);
+        let apart = machine.link("proc/self/ns/x", "x");
+        fs::remove_file(apart.path("proc/self/ns/mnt")).unwrap();
+        let apart = apart.link("proc/self/ns/mnt", "mnt:[2]");
+        let survey = survey(&apart.host(), Depth::Processes).unwrap();
+        assert!(words(&survey).contains(&"/proc/1/root/run/netns/far".to_owned()));
+    }
+
+    #[test]
+    fn held_from_outside_only_when_asked() {
+        let machine = machine()
+            .link("proc/9/fd/3", "net:[600]")
+            .link("proc/9/fd/4", "net:[100]")
+            .link("proc/9/task/10/ns/net", "net:[700]");
+        assert_eq!(list(&machine.host()).unwrap().len(), 4);
+        let survey = survey(&machine.host(), Depth::Files).unwrap();
+        assert_eq!(words(&survey)[4..], ["net:[600]", "net:[700]"]);
+        let holder = &survey.namespaces[5].holders[0];
+        assert_eq!(holder.link, Path::new("/proc/9/task/10/ns/net"));
+        assert_eq!(
+            (holder.process.pid, holder.process.comm.as_str()),
+            (9, "sleep")
+        );
+    }
+
+    #[test]
+    fn a_machine_of_thousands_is_cheap() {
+        let mut machine = machine();
+        for pid in 1000..1200 {
+            machine = machine.process(pid, "net:[800]", "worker", "0::/");
+        }
+        let all = list(&machine.host()).unwrap();
+        let busy = all.iter().find(|each| each.id == NetnsId(800)).unwrap();
+        assert_eq!((busy.population, busy.processes.len()), (200, MAX_DETAILED));
+    }
+
+    #[test]
+    fn this_machine_has_ours() {
+        let all = list(&host(Path::new("/"))).unwrap();
+        assert_eq!(all.iter().filter(|each| each.is_current).count(), 1);
+    }
 }

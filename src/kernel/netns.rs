@@ -146,6 +146,22 @@ impl Netns {
         })
     }
 
+    /// The same namespace, open a second time.
+    ///
+    /// # Errors
+    /// [`NetnsError::Open`] when no descriptor is left.
+    pub fn try_clone(&self) -> Result<Self, NetnsError> {
+        let file = self.file.try_clone().map_err(|source| NetnsError::Open {
+            word: self.word.clone(),
+            source,
+        })?;
+        Ok(Self {
+            file,
+            id: self.id,
+            word: self.word.clone(),
+        })
+    }
+
     /// The inode that tells it from every other.
     pub fn id(&self) -> NetnsId {
         self.id

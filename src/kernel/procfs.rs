@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
@@ -10,9 +11,10 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 
-use super::file::{self, FileError};
-use super::netns::NetnsId;
 use super::Host;
+use super::file::{self, FileError};
+use super::namespace::NAME_FOLDERS;
+use super::netns::{Netns, NetnsId};
 
 /// Longest text read of one process; cgroup paths are the longest and stay far below.
 const MAX_TEXT: u64 = 64 * 1024;
@@ -113,25 +115,38 @@ impl Procfs {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// The network namespace that an open file is, if it is one.
+    fn behind(&self, link: &Path) -> Option<NetnsId> {
+        let nsfs = fs::metadata(self.root.join("self/ns/net")).ok()?.dev();
+        let is_nsfs = fs::metadata(link).ok()?.dev() == nsfs;
+        let netns = is_nsfs.then(|| Netns::open_path(link, ""))?.ok()?;
+        Some(netns.id())
+    }
+
     /// The namespaces that a process holds open as files, or that its threads went to, each with
     /// the link that leads there: one system call for every file and thread.
     pub fn held(&self, pid: u32) -> Vec<(PathBuf, NetnsId)> {
-        let mut held = self.links_below(pid, "fd", "");
-        held.extend(self.links_below(pid, "task", "ns/net"));
-        held
-    }
-
-    fn links_below(&self, pid: u32, folder: &str, name: &str) -> Vec<(PathBuf, NetnsId)> {
-        let inside = self.root.join(pid.to_string()).join(folder);
-        let entries = file::list(&inside).unwrap_or_default();
-        let links = entries.iter().filter_map(|entry| {
-            let target = fs::read_link(inside.join(entry).join(name)).ok()?;
-            let id = parse_net(target.as_os_str().as_bytes())?;
-            let link = Path::new("/proc").join(pid.to_string()).join(folder);
-            Some((link.join(entry).join(name), id))
+        let inside = self.root.join(pid.to_string());
+        let entries = |folder: &str| file::list(&inside.join(folder)).unwrap_or_default();
+        let files = entries("fd").into_iter().map(|fd| Path::new("fd").join(fd));
+        let threads = entries("task")
+            .into_iter()
+            .map(|thread| Path::new("task").join(thread).join("ns/net"));
+        let links = files.chain(threads).filter_map(|link| {
+            let place = inside.join(&link);
+            let target = fs::read_link(&place).ok()?;
+            let id = parse_net(target.as_os_str().as_bytes())
+                .or_else(|| mounted_once(&target).then(|| self.behind(&place))?)?;
+            Some((Path::new("/proc").join(pid.to_string()).join(link), id))
         });
         links.collect()
     }
+}
+
+/// A file opened by a name in one of the usual folders is shown by that name, and by `/` when the
+/// name is gone: only then is it worth a closer look, which may wait for a server otherwise.
+fn mounted_once(target: &Path) -> bool {
+    target == Path::new("/") || NAME_FOLDERS.iter().any(|folder| target.starts_with(folder))
 }
 
 fn open_folder(path: &Path) -> nix::Result<OwnedFd> {

@@ -1,8 +1,14 @@
 //! What can be asked of the RDMA subsystem and done to it, over one connection.
 
+pub mod boot;
 pub mod device;
+pub mod diagnosis;
 pub mod error;
+pub mod lease;
 pub mod link;
+pub mod mode;
+pub mod persist;
 pub mod system;
+pub mod whereabouts;
 
 pub use error::RdmaError;

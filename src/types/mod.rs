@@ -1,15 +1,18 @@
 //! Validated values that every floor shares; nothing here touches the system.
 
 pub mod aux_name;
+pub mod device_id;
 pub mod guid;
 pub mod ifname;
 pub mod mac;
+pub mod near;
 pub mod netns_mode;
 pub mod pci_addr;
 pub mod port;
 pub mod rdma_name;
 
 pub use aux_name::AuxName;
+pub use device_id::DeviceId;
 pub use guid::Guid;
 pub use ifname::IfName;
 pub use mac::Mac;

@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 
+pub mod boot;
 pub mod device;
 pub mod explain;
 pub mod field;
 pub mod json;
 pub mod link;
 pub mod names;
+pub mod namespace;
 pub mod system;
 pub mod table;
 pub mod text;

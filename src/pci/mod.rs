@@ -1,0 +1,3 @@
+//! PCI functions and auxiliary devices as sysfs shows them.
+
+pub mod device;

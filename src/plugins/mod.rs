@@ -1,0 +1,75 @@
+//! The CNI plugins: a call of a runtime in, one document and an exit status out.
+
+use std::io::{Read, Write};
+
+use crate::cni::call::Env;
+use crate::cni::serve;
+use crate::kernel::Host;
+
+pub mod about;
+pub mod chosen;
+pub mod fault;
+pub mod log;
+pub mod netns;
+pub mod rdma;
+
+pub use about::about;
+
+use chosen::Chosen;
+use log::Log;
+use rdma::Rdma;
+
+/// The plugins by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plugin {
+    /// Moves the RDMA device of an interface that another plugin set up.
+    Rdma,
+}
+
+impl Plugin {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Rdma];
+
+    /// The name of its binary, and its `type` in a configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rdma => "rdma",
+        }
+    }
+
+    /// The plugin with this name, to the letter.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|plugin| plugin.name() == name)
+    }
+}
+
+/// The streams of a call.
+pub struct Stdio<'a> {
+    /// The configuration.
+    pub input: &'a mut dyn Read,
+    /// The answer.
+    pub out: &'a mut dyn Write,
+    /// Everything else.
+    pub err: &'a mut dyn Write,
+}
+
+/// Runs one call as `plugin`, or as the one that the configuration's `type` names; the exit status.
+///
+/// Exactly one JSON document is written to `out`, or nothing where the protocol wants nothing.
+pub fn run(plugin: Option<Plugin>, env: &Env, stdio: Stdio<'_>, host: &Host) -> u8 {
+    let name = plugin.map_or("rdmactl", Plugin::name);
+    let log = Log::new(name, stdio.err);
+    let outcome = match plugin {
+        Some(Plugin::Rdma) => serve::serve(env, stdio.input, &mut Rdma::new(host, log)),
+        None => serve::serve(env, stdio.input, &mut Chosen::new(host, log)),
+    };
+    let written = stdio
+        .out
+        .write_all(outcome.stdout.as_bytes())
+        .and_then(|()| stdio.out.flush());
+    match written {
+        Ok(()) => outcome.status,
+        // Whoever asked is not there to hear it; DEL will be called.
+        Err(_) => 1,
+    }
+}

@@ -1,0 +1,83 @@
+//! ADD: every check, then the move, then the result of the plugin before, unchanged.
+
+use super::config::Settings;
+use super::{Rdma, attachment, device, status};
+use crate::cni::prev_result::PrevResult;
+use crate::cni::{Call, Code, Config, Failure};
+use crate::plugins::{fault, netns};
+use crate::rdma::RdmaError;
+use crate::rdma::lease::lend::{Loan, lend};
+use crate::rdma::lease::locks;
+use crate::rdma::lease::settle::{self, Standing};
+
+/// Gives the container its RDMA device.
+///
+/// # Errors
+/// Nothing was changed, or what was has been undone.
+pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<String, Failure> {
+    let settings = Settings::read(call, config)?;
+    plugin.log.set_debug(settings.debug);
+    let prev = previous(config)?;
+    // What is printed at the end exists before the beginning: it cannot fail afterwards.
+    let document = prev.document();
+    let host = plugin.host;
+    let mut home = host
+        .rdma()
+        .map_err(|error| status::unreadable(&RdmaError::from(error)))?;
+    status::require_exclusive(&mut home)?;
+    let id = device::wanted(host, &settings, Some(&prev))?;
+    if settings.device.is_empty() {
+        plugin.log.warn(format!(
+            "no deviceID; the interface's address belongs to {id}"
+        ));
+    }
+    let netns = netns::target(host, call)?;
+    let attachment = attachment(call, config);
+    let lease = |error| fault::lease(&error);
+
+    let _lock = locks::device(host, &id).map_err(|error| fault::lock(&error))?;
+    plugin.log.debug(format!("locked {id}"));
+    let standing = settle::own(host, &mut home, &attachment, &id, &netns).map_err(lease)?;
+    if standing == Standing::Resumed {
+        plugin.log.warn(format!(
+            "an earlier ADD had moved the device of {id}; it stays where it is"
+        ));
+        return Ok(document);
+    }
+    let found = device::at_home(host, &mut home, &id, &attachment)?;
+    let found = settle::others(host, &mut home, &id, found).map_err(lease)?;
+    let loan = Loan {
+        attachment: &attachment,
+        device_id: &id,
+        device: &found,
+        netns: &netns,
+    };
+    lend(host, &mut home, &loan).map_err(|error| moving(&found.name, &error))?;
+    plugin
+        .log
+        .info(format!("moved {} ({id}) to {}", found.name, call.netns));
+    Ok(document)
+}
+
+/// The result of the plugin before, without which this one has no place in the list.
+///
+/// # Errors
+/// Code 7.
+pub fn previous<'a>(config: &Config<'a>) -> Result<PrevResult<'a>, Failure> {
+    PrevResult::of(config)?.ok_or_else(|| {
+        Failure::new(
+            Code::INVALID_CONFIG,
+            "RDMA-CNI is expected to be called as part of a plugin chain",
+        )
+        .details("there is no prevResult: put rdma behind the plugin that makes the interface, in the \"plugins\" of a conflist")
+    })
+}
+
+fn moving(device: &str, error: &crate::rdma::lease::LeaseError) -> Failure {
+    let mut failure = fault::lease(error);
+    failure.msg = format!(
+        "failed to move RDMA device {device} to namespace. {}",
+        failure.msg
+    );
+    failure
+}

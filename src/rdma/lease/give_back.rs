@@ -1,0 +1,154 @@
+//! Bringing a lent device home, under the name it had there.
+
+use super::error::LeaseError;
+use super::locate::{Place, Search};
+use super::locks;
+use crate::kernel::{Conn, Host, LockError, Netns, state};
+use crate::rdma::{RdmaError, device};
+use crate::types::RdmaName;
+use crate::wire::nldev::device::Device;
+
+/// How a lease ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The device was at home, under its old name or another.
+    WasHome(Name),
+    /// It was brought home from a namespace.
+    Fetched {
+        /// The namespace.
+        from: String,
+        /// How it is called now.
+        name: Name,
+    },
+    /// It does not exist, or is where it cannot be found.
+    Nowhere,
+}
+
+/// Ends a lease: finds the device, brings it home, and restores its name. Repeating it is safe.
+///
+/// # Errors
+/// [`LeaseError`]: the device is still away.
+pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, LeaseError> {
+    let host_name = search.record.map_or("", |record| record.host_name.as_str());
+    match search.run(home)? {
+        Place::Nowhere => Ok(Ending::Nowhere),
+        Place::Home(device) => {
+            let name = if is_the_lent_one(search, &device)? {
+                restore_name(home, &device, host_name)?
+            } else {
+                Name::Restored
+            };
+            Ok(Ending::WasHome(name))
+        }
+        Place::Away(netns, device) => {
+            let from = netns.word().to_owned();
+            match fetch(search.host, home, &netns, &device, host_name)? {
+                Some(arrived) => {
+                    let name = restore_name(home, &arrived, host_name)?;
+                    Ok(Ending::Fetched { from, name })
+                }
+                // Its namespace ended under us, and the kernel brings it home.
+                None => Ok(Ending::Nowhere),
+            }
+        }
+    }
+}
+
+/// A driver that was bound anew, or a new boot, makes another device, named as it should be.
+fn is_the_lent_one(search: &Search<'_>, device: &Device) -> Result<bool, LeaseError> {
+    let Some(lodging) = search.record.and_then(|record| record.lodging.as_ref()) else {
+        return Ok(false);
+    };
+    let boot = state::boot_id(search.host)?;
+    Ok(boot.as_deref() == Some(lodging.boot.as_str()) && lodging.is_of(device))
+}
+
+/// Moves `device` from `netns` to the caller's namespace and returns it as it arrived; its name
+/// may be another one, where the one it had is taken at home.
+///
+/// # Errors
+/// [`LeaseError::Lost`] when it left and did not arrive; `None` when it was not there any more.
+pub fn fetch(
+    host: &Host,
+    home: &mut Conn,
+    netns: &Netns,
+    device: &Device,
+    host_name: &str,
+) -> Result<Option<Device>, LeaseError> {
+    let target = Netns::current(host)?;
+    let lock = match locks::node(host) {
+        Ok(lock) => Some(lock),
+        Err(error @ LockError::Busy { .. }) => return Err(error.into()),
+        // No lock can be had on a read-only disk: that must not keep a device.
+        Err(LockError::File(_)) => None,
+    };
+    let left = netns.within(|| leave(host, device, &target, host_name))??;
+    drop(lock);
+    if !left {
+        return Ok(None);
+    }
+    match device::with_index(home, device.index)? {
+        Some(arrived) => Ok(Some(arrived)),
+        None => Err(LeaseError::Lost {
+            device: device.name.clone(),
+            netns: "the host".to_owned(),
+        }),
+    }
+}
+
+/// Inside the container's namespace. Since Linux 7.3 a name may be taken at home: then the
+/// device leaves under another one, its own name at home first of all.
+fn leave(host: &Host, device: &Device, target: &Netns, host_name: &str) -> Result<bool, RdmaError> {
+    let mut conn = host.rdma()?;
+    let spare = format!("rdma{}", device.index);
+    let mut names = [host_name, spare.as_str()].into_iter();
+    loop {
+        let Some(device) = device::with_index(&mut conn, device.index)? else {
+            return Ok(false);
+        };
+        match device::move_to(&mut conn, &device, target) {
+            Ok(()) => return Ok(true),
+            Err(RdmaError::Gone { .. }) => return Ok(false),
+            Err(taken @ RdmaError::NameTaken { .. }) => {
+                let Some(name) = names.find(|name| *name != device.name) else {
+                    return Err(taken);
+                };
+                if let Ok(name) = name.parse::<RdmaName>() {
+                    match device::rename(&mut conn, &device, &name) {
+                        Ok(()) | Err(RdmaError::NameTaken { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How a device is called after its name was to be restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    /// As it was before it left.
+    Restored,
+    /// Otherwise, because the old name belongs to another device now.
+    Kept(String),
+}
+
+/// Gives a device at home its old name again.
+///
+/// # Errors
+/// [`RdmaError`], a taken name apart.
+pub fn restore_name(conn: &mut Conn, device: &Device, host_name: &str) -> Result<Name, RdmaError> {
+    if device.name == host_name || host_name.is_empty() {
+        return Ok(Name::Restored);
+    }
+    let kept = || Ok(Name::Kept(device.name.clone()));
+    let Ok(name) = host_name.parse::<RdmaName>() else {
+        return kept();
+    };
+    match device::rename(conn, device, &name) {
+        Ok(()) => Ok(Name::Restored),
+        Err(RdmaError::NameTaken { .. }) => kept(),
+        Err(error) => Err(error),
+    }
+}

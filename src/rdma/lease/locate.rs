@@ -1,0 +1,175 @@
+//! Where a lent device is: at home, in a namespace, or nowhere that can be found.
+
+use super::error::LeaseError;
+use super::record::{Attachment, Lodging, Record};
+use super::store::Store;
+use crate::kernel::namespaces::{Depth, survey};
+use crate::kernel::netns_sysfs::NetnsSysfs;
+use crate::kernel::{Conn, Host, Namespace, Netns, state};
+use crate::pci::device::rdma_names;
+use crate::rdma::RdmaError;
+use crate::rdma::device;
+use crate::types::DeviceId;
+use crate::wire::nldev::device::Device;
+
+/// How many namespaces are looked into for the sake of an error message.
+const MAX_NAMESPACES: usize = 256;
+
+/// The end of a search.
+#[derive(Debug)]
+pub enum Place {
+    /// In the caller's namespace.
+    Home(Device),
+    /// In another one.
+    Away(Netns, Device),
+    /// Not found; with its function gone it does not exist any more.
+    Nowhere,
+}
+
+/// What is known of a device that is to be found.
+pub struct Search<'a> {
+    /// The machine.
+    pub host: &'a Host,
+    /// Whose it is.
+    pub attachment: &'a Attachment,
+    /// What it sits on.
+    pub device_id: Option<&'a DeviceId>,
+    /// Its record, if there is one.
+    pub record: Option<&'a Record>,
+    /// The container's namespace, as far as the runtime still has it.
+    pub netns: Option<&'a Netns>,
+}
+
+impl Search<'_> {
+    /// Looks at home first, then in the container's namespace, then everywhere.
+    ///
+    /// A device is only found away when it is certain that it is this attachment's: it lies in
+    /// the namespace it was lent to, or nobody else has it on record.
+    ///
+    /// # Errors
+    /// [`LeaseError`] when looking fails; a namespace that vanishes under the search is not there.
+    pub fn run(&self, home: &mut Conn) -> Result<Place, LeaseError> {
+        let boot = state::boot_id(self.host)?;
+        let lodging = self
+            .record
+            .and_then(|record| record.lodging.as_ref())
+            .filter(|lodging| boot.as_deref() == Some(lodging.boot.as_str()));
+        if let Some(device) = self.at_home(home, lodging)? {
+            return Ok(Place::Home(device));
+        }
+        let stranger = |netns: &Netns| lodging.is_some_and(|lodging| lodging.id != netns.id());
+        if let Some(netns) = self.netns.filter(|netns| !stranger(netns))
+            && (lodging.is_some() || !self.is_claimed()?)
+            && let Some(device) = self.inside(netns, lodging)?
+        {
+            return Ok(Place::Away(netns.try_clone()?, device));
+        }
+        // Without a record nothing says that the device ever left, or where to.
+        let expired = self.record.is_some_and(|r| r.lodging.is_some()) && lodging.is_none();
+        if self.record.is_none() || expired || self.is_claimed()? {
+            return Ok(Place::Nowhere);
+        }
+        for depth in [Depth::Processes, Depth::Files] {
+            for namespace in survey(self.host, depth)?.namespaces {
+                let wanted = lodging.is_none_or(|lodging| lodging.id == namespace.id);
+                if !wanted || namespace.is_current {
+                    continue;
+                }
+                if let Some(place) = self.within(&namespace, lodging)? {
+                    return Ok(place);
+                }
+            }
+        }
+        Ok(Place::Nowhere)
+    }
+
+    fn at_home(
+        &self,
+        home: &mut Conn,
+        lodging: Option<&Lodging>,
+    ) -> Result<Option<Device>, LeaseError> {
+        if let Some(lodging) = lodging {
+            let there = device::with_index(home, lodging.index)?;
+            if let Some(device) = there.filter(|device| lodging.is_of(device)) {
+                return Ok(Some(device));
+            }
+        }
+        let Some(id) = self.device_id else {
+            return Ok(None);
+        };
+        let names = rdma_names(self.host.sysfs(), id)?;
+        first_named(home, &names)
+    }
+
+    fn within(
+        &self,
+        namespace: &Namespace,
+        lodging: Option<&Lodging>,
+    ) -> Result<Option<Place>, LeaseError> {
+        let Ok(netns) = namespace.open(self.host) else {
+            return Ok(None);
+        };
+        let found = self.inside(&netns, lodging)?;
+        Ok(found.map(|device| Place::Away(netns, device)))
+    }
+
+    /// By index and GUID; else by what it sits on; else, when the namespace's sysfs cannot be
+    /// had, by the name that Go wrote down.
+    fn inside(
+        &self,
+        netns: &Netns,
+        lodging: Option<&Lodging>,
+    ) -> Result<Option<Device>, LeaseError> {
+        if let Some(lodging) = lodging {
+            let there = netns.within(|| -> Result<Option<Device>, RdmaError> {
+                device::with_index(&mut self.host.rdma()?, lodging.index)
+            })??;
+            if let Some(device) = there.filter(|device| lodging.is_of(device)) {
+                return Ok(Some(device));
+            }
+        }
+        let names = match (self.device_id, NetnsSysfs::of(netns)?) {
+            (Some(id), Ok(sysfs)) => rdma_names(sysfs.tree(), id)?,
+            _ => self
+                .record
+                .map(|record| record.pod_name.clone())
+                .filter(|name| lodging.is_none() && !name.is_empty())
+                .into_iter()
+                .collect(),
+        };
+        if names.is_empty() {
+            return Ok(None);
+        }
+        netns.within(|| first_named(&mut self.host.rdma().map_err(RdmaError::from)?, &names))?
+    }
+
+    fn is_claimed(&self) -> Result<bool, LeaseError> {
+        let Some(id) = self.device_id else {
+            return Ok(false);
+        };
+        let claims = Store::new(self.host).claims(id, Some(self.attachment))?;
+        Ok(!claims.is_empty())
+    }
+}
+
+/// A namespace other than the caller's in which `id` has an RDMA device, and that one's name.
+pub fn outside(host: &Host, id: &DeviceId) -> Option<(String, String)> {
+    let namespaces = survey(host, Depth::Processes).ok()?.namespaces;
+    let others = namespaces.iter().filter(|n| !n.is_current);
+    others.take(MAX_NAMESPACES).find_map(|namespace| {
+        let netns = namespace.open(host).ok()?;
+        let sysfs = NetnsSysfs::of(&netns).ok()?.ok()?;
+        let name = rdma_names(sysfs.tree(), id).ok()?.into_iter().next()?;
+        Some((namespace.word(), name))
+    })
+}
+
+fn first_named(conn: &mut Conn, names: &[String]) -> Result<Option<Device>, LeaseError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let devices = device::list(conn)?;
+    Ok(devices
+        .into_iter()
+        .find(|device| names.contains(&device.name)))
+}

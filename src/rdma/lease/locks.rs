@@ -1,0 +1,33 @@
+//! The two locks of a lease: one per device, and the short one of the whole node.
+
+use std::time::Duration;
+
+use crate::kernel::lock::Lifetime;
+use crate::kernel::{Host, Lock, LockError};
+use crate::types::DeviceId;
+
+/// How long a device is waited for: whoever has it moves one device and writes one file.
+pub const DEVICE_LIMIT: Duration = Duration::from_secs(15);
+/// How long the node is waited for: Go's `ib-sriov` keeps it while an IPAM plugin runs.
+pub const NODE_LIMIT: Duration = Duration::from_secs(30);
+
+/// The file that Go's `ib-sriov` locks around its whole work.
+const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";
+const DEVICES: &str = "/run/rdmactl/device";
+
+/// Keeps everybody else from working on one device.
+///
+/// # Errors
+/// [`LockError`].
+pub fn device(host: &Host, id: &DeviceId) -> Result<Lock, LockError> {
+    let path = format!("{DEVICES}/{id}.lock");
+    Lock::acquire(host, &path, DEVICE_LIMIT, Lifetime::Removed)
+}
+
+/// Keeps everybody else on the node from moving a device: a move renumbers character devices.
+///
+/// # Errors
+/// [`LockError`].
+pub fn node(host: &Host) -> Result<Lock, LockError> {
+    Lock::acquire(host, NODE, NODE_LIMIT, Lifetime::Kept)
+}

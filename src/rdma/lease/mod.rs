@@ -1,0 +1,14 @@
+//! Leases: RDMA devices lent to the namespaces of containers, on record until they are home.
+
+pub mod error;
+pub mod give_back;
+pub mod lend;
+pub mod locate;
+pub mod locks;
+pub mod record;
+pub mod settle;
+pub mod store;
+
+pub use error::LeaseError;
+pub use record::{Attachment, Phase, Record};
+pub use store::{Entry, Store};

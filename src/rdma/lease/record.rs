@@ -1,0 +1,247 @@
+//! `Record`: what is written down before a device leaves home. Go's keys, and ours beside them.
+
+use serde_json::{Map, Value};
+
+use crate::kernel::netns::NetnsId;
+use crate::types::{DeviceId, Guid};
+use crate::wire::nldev::device::Device;
+
+/// Go's version of the format; ours adds keys to it.
+const VERSION: &str = "1.0";
+
+/// Who has a device: what a runtime names one interface of one container by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attachment {
+    /// Name of the network.
+    pub network: String,
+    /// Id of the container.
+    pub container: String,
+    /// Name of the interface.
+    pub ifname: String,
+}
+
+/// How far a lease has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The device is about to leave, or has left and nobody was told.
+    Intent,
+    /// The runtime was told that the container has it.
+    Done,
+}
+
+/// The namespace a device was lent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lodging {
+    /// The path the runtime gave.
+    pub path: String,
+    /// Its inode.
+    pub id: NetnsId,
+    /// The boot in which inode and index mean something.
+    pub boot: String,
+    /// RDMA index of the device.
+    pub index: u32,
+    /// Its node GUID, when it had one.
+    pub node_guid: Option<Guid>,
+}
+
+/// One lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// PCI address or auxiliary name.
+    pub device_id: Option<DeviceId>,
+    /// Name of the device at home, to be given back to it.
+    pub host_name: String,
+    /// Name it had when it arrived.
+    pub pod_name: String,
+    /// Who has it; Go does not write that down.
+    pub attachment: Option<Attachment>,
+    /// Where it went; Go does not write that down.
+    pub lodging: Option<Lodging>,
+    /// How far it has come; Go writes a record only when it is done.
+    pub phase: Phase,
+}
+
+impl Record {
+    /// The record as a file: one line of JSON.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| {
+            object.insert(key.to_owned(), value);
+        };
+        put("version", VERSION.into());
+        let device_id = self.device_id.as_ref().map(DeviceId::to_string);
+        put("deviceID", device_id.unwrap_or_default().into());
+        put("sandboxRdmaDevName", self.host_name.as_str().into());
+        put("containerRdmaDevName", self.pod_name.as_str().into());
+        if let Some(attachment) = &self.attachment {
+            put("network", attachment.network.as_str().into());
+            put("containerID", attachment.container.as_str().into());
+            put("ifname", attachment.ifname.as_str().into());
+        }
+        if let Some(lodging) = &self.lodging {
+            put("netns", lodging.path.as_str().into());
+            put("netnsInode", lodging.id.0.into());
+            put("bootID", lodging.boot.as_str().into());
+            put("rdmaIndex", lodging.index.into());
+            if let Some(guid) = lodging.node_guid {
+                put("nodeGUID", guid.quads().into());
+            }
+        }
+        put(
+            "phase",
+            match self.phase {
+                Phase::Intent => "intent",
+                Phase::Done => "done",
+            }
+            .into(),
+        );
+        Value::Object(object).to_string().into_bytes()
+    }
+
+    /// Reads a record of ours or of any Go release; `None` when nothing in it is of use.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(bytes).ok()?;
+        let text = |key: &str| value.get(key)?.as_str().map(str::to_owned);
+        let number = |key: &str| value.get(key)?.as_u64();
+        let device_id = text("deviceID").and_then(|id| id.parse().ok());
+        let pod_name = text("containerRdmaDevName").unwrap_or_default();
+        if device_id.is_none() && pod_name.is_empty() {
+            return None;
+        }
+        let attachment = || {
+            Some(Attachment {
+                network: text("network")?,
+                container: text("containerID")?,
+                ifname: text("ifname")?,
+            })
+        };
+        let lodging = || {
+            Some(Lodging {
+                path: text("netns")?,
+                id: NetnsId(number("netnsInode")?),
+                boot: text("bootID")?,
+                index: u32::try_from(number("rdmaIndex")?).ok()?,
+                node_guid: text("nodeGUID").and_then(|guid| guid.parse().ok()),
+            })
+        };
+        Some(Self {
+            device_id,
+            host_name: text("sandboxRdmaDevName").unwrap_or_default(),
+            attachment: attachment(),
+            lodging: lodging(),
+            phase: match text("phase").as_deref() {
+                Some("intent") => Phase::Intent,
+                _ => Phase::Done,
+            },
+            pod_name,
+        })
+    }
+}
+
+impl Lodging {
+    /// Whether `device` is the one that was lent: an index is given out once in a life of ib_core,
+    /// and the GUID tells lives apart.
+    pub fn is_of(&self, device: &Device) -> bool {
+        self.index == device.index && self.node_guid == known_guid(device)
+    }
+}
+
+/// The GUID of a device, if it says anything: fresh VFs have none.
+pub fn known_guid(device: &Device) -> Option<Guid> {
+    device.node_guid.filter(|guid| guid.is_assignable())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record() -> Record {
+        Record {
+            device_id: "0000:01:10.2".parse().ok(),
+            host_name: "mlx5_2".to_owned(),
+            pod_name: "mlx5_2".to_owned(),
+            attachment: Some(Attachment {
+                network: "net".to_owned(),
+                container: "c1".to_owned(),
+                ifname: "eth0".to_owned(),
+            }),
+            lodging: Some(Lodging {
+                path: "/run/netns/p".to_owned(),
+                id: NetnsId(4026532281),
+                boot: "b".to_owned(),
+                index: 3,
+                node_guid: Some(Guid::new(7)),
+            }),
+            phase: Phase::Intent,
+        }
+    }
+
+    #[test]
+    fn encoded_and_decoded() {
+        let bytes = record().encode();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        // The start is what Go writes, to the byte.
+        assert!(text.starts_with(
+            r#"{"version":"1.0","deviceID":"0000:01:10.2","sandboxRdmaDevName":"mlx5_2","containerRdmaDevName":"mlx5_2","#
+        ), "{text}");
+        assert_eq!(Record::decode(&bytes), Some(record()));
+        let none = Record {
+            attachment: None,
+            lodging: None,
+            ..record()
+        };
+        assert_eq!(Record::decode(&none.encode()), Some(none));
+    }
+
+    #[test]
+    fn records_of_go_are_read() {
+        let go = br#"{"version":"1.0","deviceID":"mlx5_core.sf.4","sandboxRdmaDevName":"mlx5_3","containerRdmaDevName":"mlx5_3"}"#;
+        let record = Record::decode(go).unwrap();
+        assert_eq!(record.phase, Phase::Done);
+        assert_eq!((&record.attachment, &record.lodging), (&None, &None));
+        assert_eq!(record.host_name, "mlx5_3");
+        assert_eq!(record.device_id, "mlx5_core.sf.4".parse().ok());
+    }
+
+    #[test]
+    fn what_says_nothing_is_no_record() {
+        for bytes in [
+            &b""[..],
+            b"{",
+            b"{}",
+            b"null",
+            b"[1]",
+            b"\xff",
+            br#"{"deviceID":5}"#,
+            br#"{"deviceID":"../../etc"}"#,
+        ] {
+            assert_eq!(Record::decode(bytes), None);
+        }
+    }
+
+    #[test]
+    fn a_device_is_known_by_index_and_guid() {
+        let lodging = record().lodging.unwrap();
+        let device = |index, guid| Device {
+            index,
+            node_guid: Some(Guid::new(guid)),
+            ..Device::default()
+        };
+        assert!(lodging.is_of(&device(3, 7)));
+        assert!(!lodging.is_of(&device(4, 7)));
+        assert!(!lodging.is_of(&device(3, 8)));
+        let fresh = Lodging {
+            node_guid: None,
+            ..lodging
+        };
+        assert!(fresh.is_of(&device(3, 0)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            Record::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What PFs know of their VFs, and what can be asked of them.
+
+pub mod vf_mac;

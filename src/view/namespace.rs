@@ -1,0 +1,199 @@
+//! Namespaces in words: what each is, who is in it, and the way in.
+
+use crate::kernel::Namespace;
+use crate::kernel::namespace::Process;
+use crate::kernel::owner::{Owner, Runtime};
+
+/// A person reads so many and no more.
+pub const MAX_LISTED: usize = 10;
+
+/// Processes of one namespace that are named.
+const MAX_PROCESSES: usize = 3;
+
+/// At most [`MAX_LISTED`] of the words, and how many more there are.
+pub fn list_of(words: impl ExactSizeIterator<Item = String>) -> String {
+    let more = words.len().saturating_sub(MAX_LISTED);
+    let listed: Vec<String> = words.take(MAX_LISTED).collect();
+    let mut text = listed.join("; ");
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    text
+}
+
+/// One namespace: its name or inode, and who is in it.
+pub fn describe(namespace: &Namespace) -> String {
+    let mut facts = Vec::new();
+    if namespace.is_initial {
+        facts.push("the initial one".to_owned());
+    }
+    if namespace.is_current {
+        facts.push("the caller's".to_owned());
+    }
+    if let Some(path) = namespace.paths.first() {
+        let path = path.to_string_lossy().replace(char::is_control, "?");
+        if path != namespace.word() {
+            facts.push(path);
+        }
+    }
+    // Everybody is in the initial one.
+    if !namespace.is_initial {
+        let named = namespace.processes.iter().take(MAX_PROCESSES);
+        facts.extend(named.map(process));
+        match namespace.population.saturating_sub(MAX_PROCESSES) {
+            0 => {}
+            1 => facts.push("1 more process".to_owned()),
+            more => facts.push(format!("{more} more processes")),
+        }
+    }
+    for holder in namespace.holders.iter().take(MAX_PROCESSES) {
+        let path = holder.link.display();
+        facts.push(format!(
+            "held open by {} as {path}",
+            process(&holder.process)
+        ));
+    }
+    if namespace.population == 0 && namespace.holders.is_empty() {
+        facts.push("no process".to_owned());
+    }
+    format!("{} ({})", namespace.word(), facts.join(", "))
+}
+
+fn process(process: &Process) -> String {
+    let owner = process.owner.as_ref().map(owner).unwrap_or_default();
+    format!("pid {} {}{owner}", process.pid, process.comm)
+}
+
+/// The pod and container if there is one, else the unit: a container's scope says nothing more.
+fn owner(owner: &Owner) -> String {
+    let mut words = String::new();
+    if let Some(container) = &owner.container {
+        let runtime = match container.runtime {
+            Runtime::Docker => "Docker container",
+            Runtime::Containerd => "containerd container",
+            Runtime::CriO => "CRI-O container",
+            Runtime::Podman => "Podman container",
+            Runtime::Lxc => "LXC container",
+            Runtime::Nspawn => "systemd-nspawn machine",
+            Runtime::Unknown => "container",
+        };
+        words.push_str(&format!(" of {runtime} {}", short(&container.id)));
+    }
+    if let Some(pod) = &owner.pod {
+        words.push_str(&format!(" of pod {pod}"));
+    }
+    match &owner.unit {
+        Some(unit) if words.is_empty() => match unit.user {
+            Some(uid) => format!(" of {} of user {uid}", unit.name),
+            None => format!(" of {}", unit.name),
+        },
+        _ => words,
+    }
+}
+
+/// The part of a container's id that its tools print and take.
+pub(super) fn short(id: &str) -> &str {
+    let is_hash = id.len() == 64 && id.is_ascii();
+    if is_hash { &id[..12] } else { id }
+}
+
+/// A command, to be run in a namespace.
+pub fn inside(namespace: &Namespace, command: &str) -> Option<String> {
+    let path = namespace.paths.first().map(|path| path.to_string_lossy());
+    if let Some(name) = path
+        .as_ref()
+        .and_then(|path| path.strip_prefix("/run/netns/"))
+    {
+        return Some(format!("ip netns exec {} {command}", quoted(name)));
+    }
+    let process = namespace.processes.first().map(|process| process.pid);
+    let way = if namespace.is_initial {
+        "/proc/1/ns/net".to_owned()
+    } else if let Some(path) = path {
+        quoted(&path)
+    } else if let Some(pid) = process {
+        format!("/proc/{pid}/ns/net")
+    } else {
+        namespace.holders.first()?.link.display().to_string()
+    };
+    Some(format!("nsenter --net={way} {command}"))
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.,:/@%+=".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::kernel::namespace::Holder;
+    use crate::kernel::netns::NetnsId;
+    use std::path::PathBuf;
+
+    const ID: &str = "7be92808767a667f35c8505cbf40d14e931ef6db5b0210329cf193b15ba9d605";
+
+    pub(in crate::view) fn namespace(path: Option<&str>, pids: &[(u32, &str, &str)]) -> Namespace {
+        Namespace {
+            id: NetnsId(4026532281),
+            paths: path.map(PathBuf::from).into_iter().collect(),
+            processes: pids
+                .iter()
+                .map(|(pid, comm, cgroup)| Process {
+                    pid: *pid,
+                    comm: (*comm).to_owned(),
+                    owner: Owner::read(&cgroup.replace("ID", ID)),
+                })
+                .collect(),
+            population: pids.len(),
+            holders: Vec::new(),
+            is_current: false,
+            is_initial: false,
+        }
+    }
+
+    #[test]
+    fn held_from_outside() {
+        let mut held = namespace(None, &[]);
+        held.holders.push(Holder {
+            process: Process {
+                pid: 5,
+                comm: "sleep".to_owned(),
+                owner: None,
+            },
+            link: "/proc/5/fd/3".into(),
+        });
+        assert_eq!(
+            describe(&held),
+            "net:[4026532281] (held open by pid 5 sleep as /proc/5/fd/3)"
+        );
+        assert_eq!(inside(&held, "x").unwrap(), "nsenter --net=/proc/5/fd/3 x");
+        assert_eq!(
+            inside(&namespace(Some("/run/netns/p"), &[]), "x").unwrap(),
+            "ip netns exec p x"
+        );
+        held.is_initial = true;
+        assert_eq!(
+            inside(&held, "x").unwrap(),
+            "nsenter --net=/proc/1/ns/net x"
+        );
+    }
+
+    #[test]
+    fn a_shell_reads_the_word_back() {
+        for (word, shell) in [
+            ("pod1", "pod1"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("$x", "'$x'"),
+        ] {
+            assert_eq!(quoted(word), shell);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Puts in place what a case needs: the adapter module with its parameters, VFs, the RDMA netns mode.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::case::{Case, Netns};
+use crate::output::run;
+use crate::pci;
+
+type Result<T> = std::result::Result<T, String>;
+
+/// What is in place, so that a case whose needs are the last one's costs nothing.
+#[derive(Default, PartialEq, Eq)]
+pub(crate) struct Ground {
+    adapter: Option<&'static str>,
+    vfs: u32,
+    netns: Option<Netns>,
+}
+
+impl Ground {
+    /// Returns whether anything had to be done.
+    pub(crate) fn prepare(&mut self, case: &Case) -> Result<bool> {
+        let wanted = Self { adapter: case.adapter, vfs: case.vfs, netns: Some(case.netns) };
+        if *self == wanted {
+            return Ok(false);
+        }
+        // The core is there for every case: without it `rdma` has nobody to ask.
+        shell("modprobe -a ib_core ib_uverbs")?;
+        if self.adapter != wanted.adapter {
+            self.unload()?;
+            if let Some(parameters) = wanted.adapter {
+                shell(&format!("insmod /lab/adapter/rdmalab.ko {parameters}"))?;
+                self.adapter = wanted.adapter;
+                let pf = the_pf()?;
+                until("the PF has an RDMA device", || pci::rdma(&pf).is_some())?;
+            }
+        }
+        if self.netns != wanted.netns {
+            set_netns(case.netns)?;
+            self.netns = wanted.netns;
+        }
+        if self.vfs != wanted.vfs {
+            set_vfs(&the_pf()?, wanted.vfs)?;
+            self.vfs = wanted.vfs;
+        }
+        Ok(true)
+    }
+
+    /// After a case that left something behind nothing is trusted any more.
+    pub(crate) fn unload(&mut self) -> Result<()> {
+        if Path::new("/sys/module/rdmalab").exists() {
+            shell("rmmod rdmalab")?;
+        }
+        *self = Self::default();
+        Ok(())
+    }
+}
+
+fn the_pf() -> Result<String> {
+    pci::pfs().into_iter().next().ok_or_else(|| "this guest has no PF; the case needs another --pf".to_owned())
+}
+
+fn set_vfs(pf: &str, count: u32) -> Result<()> {
+    let file = pci::device(pf).join("sriov_numvfs");
+    for value in [0, count] {
+        fs::write(&file, value.to_string()).map_err(|error| format!("{value} to {}: {error}", file.display()))?;
+    }
+    until("every VF has an RDMA device", || {
+        (0..count).all(|index| pci::vf(pf, index).is_some_and(|vf| pci::rdma(&vf).is_some()))
+    })
+}
+
+/// The kernel says EBUSY while any namespace but the first is there, dying ones included.
+fn set_netns(mode: Netns) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match shell(&format!("rdma system set netns {}", mode.word())) {
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => sleep(Duration::from_millis(100)),
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+pub(crate) fn until(what: &str, done: impl Fn() -> bool) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        if Instant::now() > deadline {
+            return Err(format!("after 10 s it is still not so that {what}"));
+        }
+        sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+pub(crate) fn shell(script: &str) -> Result<()> {
+    let output = run(Command::new("sh").args(["-c", script]), "");
+    if output.status == 0 { Ok(()) } else { Err(output.to_string()) }
+}

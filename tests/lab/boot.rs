@@ -1,0 +1,52 @@
+//! One boot: the test program and the binary under test go in, verdicts come out.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Result};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crate::case::Case;
+use crate::host::Guest;
+
+/// Returns how the guest ended, with what the launcher said: the end of the console when it went wrong.
+pub(crate) fn run(tree: &Path, kernel: &str, pf: &str, cases: &[Case], guest: &Guest) -> Result<String> {
+    let scratch = tree.join("target/lab/tmp");
+    fs::create_dir_all(&scratch)?;
+    // Copies: the next build must not change the files under a running guest.
+    let bin = tempfile::Builder::new().prefix("bin.").tempdir_in(scratch)?;
+    fs::copy(std::env::current_exe()?, bin.path().join("lab"))?;
+    fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("rdmactl"))?;
+
+    let limit: u64 = 60 + cases.iter().map(|case| case.limit.as_secs().min(20)).sum::<u64>();
+    let mut child = Command::new(tree.join("tests/lab/boot"))
+        .args(["--kernel", kernel, "--pf", pf, "--time-limit", &limit.to_string(), "--share"])
+        .arg(format!("{}:bin", bin.path().display()))
+        .arg("--log")
+        .arg(tree.join(format!("target/lab/logs/cases-{kernel}-{pf}.log")))
+        .args(["--", "/lab/bin/lab", "--in-guest"])
+        .args(cases.iter().map(|case| &case.name))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stderr = child.stderr.take().expect("piped");
+    let said = thread::spawn(move || {
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).map(|_| said)
+    });
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
+        let line = line?;
+        match serde_json::from_str(&line) {
+            Ok(report) => guest.hear(report),
+            Err(_) => eprintln!("k{kernel}: {line}"),
+        }
+    }
+    let status = child.wait()?;
+    let said = said.join().expect("the reader does not panic")?;
+    // A second try is said aloud even when it went well.
+    for line in said.lines().filter(|line| line.contains("trying once more")) {
+        eprintln!("{line}");
+    }
+    Ok(format!("the guest ended with {status}\n{said}"))
+}

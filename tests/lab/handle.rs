@@ -1,0 +1,95 @@
+//! What a case has in hand: the binary under test under each of its names, the stock tools, namespaces, addresses.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::namespace::{Held, Named};
+use crate::output::{Output, run};
+use crate::pci;
+
+/// Where the binary under test has its names.
+pub(crate) const FACES: &str = "/run/lab/faces";
+
+/// Every command of a case sees this and nothing else of the environment.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+pub(crate) struct Lab;
+
+#[allow(dead_code, reason = "the vocabulary of cases, not all of it used yet")]
+impl Lab {
+    pub(crate) fn rdmactl(&self, args: &[&str]) -> Output {
+        run(clean(&format!("{FACES}/rdmactl")).args(args), "")
+    }
+
+    /// The binary under test, invoked as `rdma`.
+    pub(crate) fn rdma(&self, args: &[&str]) -> Output {
+        run(clean(&format!("{FACES}/rdma")).args(args), "")
+    }
+
+    pub(crate) fn iproute2_rdma(&self, args: &[&str]) -> Output {
+        run(clean("rdma").args(args), "")
+    }
+
+    pub(crate) fn ip(&self, args: &[&str]) -> Output {
+        run(clean("ip").args(args), "")
+    }
+
+    pub(crate) fn sh(&self, script: &str) -> Output {
+        run(clean("bash").args(["-c", script]), "")
+    }
+
+    /// A plugin as a runtime calls it; `env` comes on top of container `lab-container` and interface `eth0`.
+    pub(crate) fn cni(&self, plugin: &str, verb: &str, env: &[(&str, &str)], config: &str) -> Output {
+        let ours = PathBuf::from(FACES).join(plugin);
+        let path = if ours.exists() { ours } else { PathBuf::from("/usr/lib/cni").join(plugin) };
+        let mut command = clean(&path.to_string_lossy());
+        command.env("CNI_COMMAND", verb).env("CNI_PATH", format!("{FACES}:/usr/lib/cni"));
+        if verb != "VERSION" {
+            command.env("CNI_CONTAINERID", "lab-container").env("CNI_IFNAME", "eth0");
+        }
+        run(command.envs(env.iter().copied()), config)
+    }
+
+    pub(crate) fn netns(&self, name: &str) -> Named {
+        Named::new(name)
+    }
+
+    /// Runs `argv` in the named namespace as `ip netns exec` does, so /sys shows that namespace.
+    pub(crate) fn in_netns(&self, name: &str, argv: &[&str]) -> Output {
+        run(clean("ip").args(["netns", "exec", name]).args(argv), "")
+    }
+
+    /// A namespace without a name, kept by a process.
+    pub(crate) fn spawn_in_new_netns(&self, argv: &[&str]) -> Held {
+        Held::new(argv)
+    }
+
+    pub(crate) fn pf(&self) -> String {
+        pci::pfs().into_iter().next().expect("the guest has a PF")
+    }
+
+    pub(crate) fn vf(&self, index: u32) -> String {
+        pci::vf(&self.pf(), index).unwrap_or_else(|| panic!("there is no VF {index}"))
+    }
+
+    /// The VF's RDMA device; it must be in the first namespace.
+    pub(crate) fn vf_rdma(&self, index: u32) -> String {
+        pci::rdma(&self.vf(index)).unwrap_or_else(|| panic!("VF {index} has no RDMA device here"))
+    }
+
+    pub(crate) fn vf_netdev(&self, index: u32) -> String {
+        pci::netdev(&self.vf(index)).unwrap_or_else(|| panic!("VF {index} has no netdev here"))
+    }
+
+    /// Sets a parameter of the adapter module, such as an injected failure. Set it back before the case ends.
+    pub(crate) fn inject(&self, parameter: &str, value: &str) {
+        let file = format!("/sys/module/rdmalab/parameters/{parameter}");
+        std::fs::write(&file, value).unwrap_or_else(|error| panic!("{value} to {file}: {error}"));
+    }
+}
+
+fn clean(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("PATH", PATH).env("HOME", "/root").env("LC_ALL", "C.UTF-8");
+    command
+}

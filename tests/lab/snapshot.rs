@@ -1,0 +1,163 @@
+//! The state a case must leave as it found it, read by the stock tools and from /sys, never by the crate under test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::output::run;
+use crate::pci;
+
+/// Facts by name, such as `vf 0 of ib0, trust` = `false`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Snapshot(BTreeMap<String, String>);
+
+impl Snapshot {
+    pub(crate) fn take() -> Self {
+        let mut facts = Self::default();
+        let own = inode("/proc/self/ns/net");
+        for (inode, (path, label)) in namespaces() {
+            let first = Some(inode) == own;
+            let label = if first { "the first namespace".to_owned() } else { label };
+            facts.set(format!("namespace {label}"), "exists");
+            facts.rdma(&path, &label, first);
+            facts.netdevs(&path, &label);
+        }
+        facts.functions();
+        facts.kernel();
+        for dir in ["/var/lib/cni", "/run/rdmactl", "/var/lib/rdmactl", "/run/netns", "/etc/modprobe.d"] {
+            facts.files(Path::new(dir));
+        }
+        facts
+    }
+
+    /// One line for each fact that came (+), went (-) or changed, but for those whose name has a word of `except`.
+    pub(crate) fn diff(&self, after: &Self, except: &[&str]) -> String {
+        let keys: BTreeSet<_> = self.0.keys().chain(after.0.keys()).collect();
+        keys.into_iter()
+            .filter(|key| !except.iter().any(|word| key.contains(word)))
+            .filter_map(|key| match (self.0.get(key), after.0.get(key)) {
+                (Some(old), Some(new)) if old != new => Some(format!("  {key}: {old} -> {new}\n")),
+                (Some(old), None) => Some(format!("- {key}: {old}\n")),
+                (None, Some(new)) => Some(format!("+ {key}: {new}\n")),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn set(&mut self, name: String, value: impl Into<String>) {
+        self.0.insert(name, value.into());
+    }
+
+    fn rdma(&mut self, namespace: &str, label: &str, first: bool) {
+        for device in inside(namespace, &["rdma", "-j", "dev", "show"]) {
+            let name = word(&device["ifname"]);
+            let title = format!("rdma device {name} in {label}");
+            self.set(format!("{title}, index"), word(&device["ifindex"]));
+            self.set(format!("{title}, node_guid"), word(&device["node_guid"]));
+            if first {
+                let function = pci::target(format!("/sys/class/infiniband/{name}/device"));
+                self.set(format!("{title}, function"), function.unwrap_or_default());
+            }
+        }
+    }
+
+    fn netdevs(&mut self, namespace: &str, label: &str) {
+        for link in inside(namespace, &["ip", "-j", "link", "show"]) {
+            let name = word(&link["ifname"]);
+            self.set(format!("netdev {name} in {label}"), word(&link["link_type"]));
+            for vf in link["vfinfo_list"].as_array().into_iter().flatten() {
+                for (key, value) in vf.as_object().into_iter().flatten() {
+                    self.set(format!("vf {} of {name}, {key}", vf["vf"]), word(value));
+                }
+            }
+        }
+    }
+
+    fn functions(&mut self) {
+        for address in pci::all() {
+            let driver = pci::target(pci::device(&address).join("driver"));
+            self.set(format!("function {address}, driver"), driver.unwrap_or_else(|| "none".to_owned()));
+            if let Some(count) = read(pci::device(&address).join("sriov_numvfs")) {
+                self.set(format!("function {address}, sriov_numvfs"), count);
+            }
+        }
+    }
+
+    fn kernel(&mut self) {
+        for (key, value) in inside("/proc/self/ns/net", &["rdma", "-j", "system", "show"])
+            .iter()
+            .filter_map(Value::as_object)
+            .flatten()
+        {
+            self.set(format!("rdma system, {key}"), word(value));
+        }
+        for module in ["rdmalab", "ib_core"] {
+            let dir = format!("/sys/module/{module}/parameters");
+            for name in pci::names(&dir) {
+                self.set(format!("module {module}, {name}"), read(format!("{dir}/{name}")).unwrap_or_default());
+            }
+        }
+        // Oops (7), warning (9), soft lockup (14): the kernel's own verdict.
+        let taint: u32 = read("/proc/sys/kernel/tainted").and_then(|text| text.parse().ok()).unwrap_or(0);
+        self.set("kernel, complaints (see dmesg)".to_owned(), (taint & (1 << 7 | 1 << 9 | 1 << 14)).to_string());
+    }
+
+    fn files(&mut self, path: &Path) {
+        for name in pci::names(path) {
+            let path = path.join(name);
+            if path.is_dir() {
+                self.set(format!("folder {}", path.display()), "exists");
+                self.files(&path);
+            } else {
+                let text = fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                self.set(format!("file {}", path.display()), format!("{:?}", text.unwrap_or_default()));
+            }
+        }
+    }
+}
+
+/// Every network namespace that has a name or a process: inode, a way in, a label.
+fn namespaces() -> BTreeMap<u64, (String, String)> {
+    let mut found = BTreeMap::new();
+    for pid in pci::names("/proc").into_iter().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) {
+        let path = format!("/proc/{pid}/ns/net");
+        if let Some(inode) = inode(&path) {
+            let who = read(format!("/proc/{pid}/comm")).unwrap_or_default();
+            found.entry(inode).or_insert((path, format!("net:[{inode}] of {who} ({pid})")));
+        }
+    }
+    for name in pci::names("/run/netns") {
+        let path = format!("/run/netns/{name}");
+        if let Some(inode) = inode(&path) {
+            found.insert(inode, (path, name));
+        }
+    }
+    found
+}
+
+fn inode(path: &str) -> Option<u64> {
+    fs::metadata(path).ok().map(|metadata| metadata.ino())
+}
+
+/// The objects that a tool prints, run in a namespace.
+fn inside(namespace: &str, argv: &[&str]) -> Vec<Value> {
+    let output = run(Command::new("nsenter").arg(format!("--net={namespace}")).args(argv), "");
+    match serde_json::from_str(&output.stdout) {
+        Ok(Value::Array(objects)) => objects,
+        Ok(object) => vec![object],
+        // iproute2 prints nothing at all for an empty list.
+        Err(_) => Vec::new(),
+    }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn read(path: impl AsRef<Path>) -> Option<String> {
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}
