@@ -1,5 +1,5 @@
 //! The house rules that a scan of the sources can hold: floors, file sizes, opening sentences.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
 //! Bytes that real kernels sent, decoded; each file says which command had them sent.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use rdmactl::types::{Guid, NetnsMode};
 use rdmactl::wire::link::message::Link;

@@ -1,4 +1,5 @@
 //! The command line over tapes: what it asks the kernel, what it prints, how it ends.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
@@ -139,7 +140,12 @@ fn link_show_by_device_and_by_port() {
 
 #[test]
 fn absent_devices_and_ports() {
-    let shared = || data(0x1406, &Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 1));
+    let shared = || {
+        data(
+            0x1406,
+            &Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 1),
+        )
+    };
     for (line, headline) in [
         ("rdma dev show mlx5_7", "Wrong device name - mlx5_7\n"),
         ("rdma link show mlx5_7/1", "Wrong device name - mlx5_7\n"),
@@ -196,15 +202,29 @@ fn the_mode_is_set_and_read_back() {
         0x1406,
         &Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 0),
     );
-    let shared = data(
+    let tape = Tape::default()
+        .then(system::set_netns_mode(NetnsMode::Exclusive), vec![ack(0)])
+        .then(system::get(), vec![exclusive, ack(0)]);
+    assert_eq!(printed(&tape, "rdma system set netns exclusive"), "");
+}
+
+/// A kernel before 6.7 knows the command and not the attribute.
+#[test]
+fn a_setting_that_the_kernel_lacks() {
+    let without = data(
         0x1406,
         &Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 1),
     );
     let tape = Tape::default()
-        .then(system::get(), vec![shared, ack(0)])
-        .then(system::set_netns_mode(NetnsMode::Exclusive), vec![ack(0)])
-        .then(system::get(), vec![exclusive, ack(0)]);
-    assert_eq!(printed(&tape, "rdma system set netns exclusive"), "");
+        .then(system::set_privileged_qkey(true), vec![ack(22)])
+        .then(system::get(), vec![without, ack(0)]);
+    let ran = call(&tape, "rdma system set privileged-qkey on", None);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.starts_with("error: Invalid argument\n") && ran.err.contains("Linux 6.7"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The netlink connection over tapes: everything a kernel may answer, wanted or not.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

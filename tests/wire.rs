@@ -1,4 +1,5 @@
 //! The wire floor against hostile bytes, against itself, and against an independent writer.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use netlink_packet_core::Emitable;
 use netlink_packet_route::link::{

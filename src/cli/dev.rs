@@ -43,20 +43,20 @@ enum Verb {
     /// Delete a sub-device
     Delete {
         /// Name of the device
-        #[arg(value_parser = device_name)]
+        #[arg(value_parser = plain)]
         dev: String,
     },
     /// Show devices
     #[command(visible_alias = "list")]
     Show {
         /// Only this device
-        #[arg(value_parser = device_name)]
+        #[arg(value_parser = plain)]
         dev: Option<String>,
     },
     /// Change a device
     Set {
         /// Name of the device
-        #[arg(value_parser = device_name)]
+        #[arg(value_parser = plain)]
         dev: String,
         #[command(subcommand)]
         what: Change,
@@ -74,6 +74,7 @@ enum Change {
     /// Move it to a network namespace
     Netns {
         /// Name below /run/netns, path, or PID of a process in it
+        #[arg(value_parser = plain)]
         netns: String,
     },
     /// Switch adaptive interrupt moderation
@@ -84,7 +85,7 @@ enum Change {
     },
 }
 
-fn device_name(word: &str) -> Result<String, std::convert::Infallible> {
+fn plain(word: &str) -> Result<String, std::convert::Infallible> {
     Ok(unmarked(word).to_owned())
 }
 

@@ -34,20 +34,24 @@ enum Verb {
     /// Delete a software device
     Delete {
         /// Name of the device, without a port
-        #[arg(value_parser = device_name)]
+        #[arg(value_parser = plain)]
         dev: String,
     },
     /// Show ports
     #[command(visible_alias = "list")]
     Show {
         /// Only this device, or this port of it
-        #[arg(value_name = "DEV[/PORT]")]
+        #[arg(value_name = "DEV[/PORT]", value_parser = port)]
         port: Option<PortSelector>,
     },
 }
 
-fn device_name(word: &str) -> Result<String, std::convert::Infallible> {
+fn plain(word: &str) -> Result<String, std::convert::Infallible> {
     Ok(unmarked(word).to_owned())
+}
+
+fn port(word: &str) -> Result<PortSelector, std::convert::Infallible> {
+    unmarked(word).parse()
 }
 
 /// `RDMA_NLDEV_ATTR_LINK_TYPE` holds at most 15 bytes.

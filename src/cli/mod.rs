@@ -53,6 +53,9 @@ struct Common {
     /// Put a backslash where a record would break its line
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "oneline", global = true)]
     oneline: bool,
+    /// Accepted as iproute2 accepts it: no object here has a raw form
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "raw", global = true, hide = true)]
+    raw: bool,
     /// Output form: auto (a table on a terminal), text, table or json
     #[arg(
         long,

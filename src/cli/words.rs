@@ -7,11 +7,11 @@ use clap::{Arg, ArgAction, Command};
 /// The help heading that marks options which may also stand as `KEY VALUE`, without dashes.
 pub const WORDS: &str = "Words";
 
-/// Put before a device name that reads like a keyword, so that clap takes it for a name.
+/// Put before a name that reads like a keyword or an option, so that clap takes it for a name.
 /// A private-use character: no command has it, and [`unmarked`] removes it.
 const MARK: char = '\u{e000}';
 
-/// The name without the mark that kept clap from reading it as a keyword.
+/// The name without the mark that kept clap from reading it as something else.
 pub fn unmarked(word: &str) -> &str {
     word.strip_prefix(MARK).unwrap_or(word)
 }
@@ -23,17 +23,15 @@ pub fn spelled_out(root: &Command, words: impl IntoIterator<Item = OsString>) ->
         root,
         at: root,
         named: 0,
+        only_words: false,
         out: Vec::new(),
     };
     let mut words = words.into_iter();
     reader.out.extend(words.next());
     while let Some(word) = words.next() {
         match word.to_str() {
-            Some("--") => {
-                reader.out.push(word);
-                reader.out.extend(words.by_ref());
-            }
-            Some(text) if text.starts_with('-') && text.len() > 1 => {
+            Some("--") if !reader.only_words => reader.only_words = true,
+            Some(text) if text.starts_with('-') && text.len() > 1 && !reader.only_words => {
                 if reader.option(text) {
                     reader.out.extend(words.next());
                 }
@@ -58,6 +56,8 @@ struct Reader<'a> {
     at: &'a Command,
     /// How many positional words it has been given.
     named: usize,
+    /// `--` has been read: nothing is an option any more.
+    only_words: bool,
     out: Vec<OsString>,
 }
 
@@ -71,7 +71,9 @@ impl<'a> Reader<'a> {
         }
         if self.named < positionals {
             self.named += 1;
-            if self.at.has_subcommands() && self.at.find_subcommand(text).is_some() {
+            let reads_as_keyword =
+                self.at.has_subcommands() && self.at.find_subcommand(text).is_some();
+            if reads_as_keyword || text.starts_with('-') {
                 self.out.push(format!("{MARK}{text}").into());
             } else {
                 self.out.push(text.into());
@@ -217,7 +219,8 @@ mod tests {
             ("rdma --netn show d s", "--netn show dev show"),
             ("rdma --netns=pod1 d", "--netns=pod1 dev"),
             ("rdma -dd dev", "-dd dev"),
-            ("rdma dev show -- -x", "dev show -- -x"),
+            ("rdma dev show -- -x", "dev show \u{e000}-x"),
+            ("rdma dev set -- -x na y", "dev set \u{e000}-x name y"),
             ("rdma -x dev", "-x dev"),
             ("rdma - dev", "- dev"),
         ] {

@@ -200,13 +200,13 @@ mod tests {
         let held = take(0).unwrap();
         let inode = held.file.metadata().unwrap().ino();
         let machine2 = machine.path("proc");
-        std::fs::write(
+        fs::write(
             machine2.join("locks"),
             format!("1: POSIX  ADVISORY  WRITE 1 00:1:{inode} 0 EOF\n2: FLOCK  ADVISORY  WRITE 812 00:1a:{inode} 0 EOF\n"),
         )
         .unwrap();
-        std::fs::create_dir(machine2.join("812")).unwrap();
-        std::fs::write(machine2.join("812/comm"), "ib-sriov\n").unwrap();
+        fs::create_dir(machine2.join("812")).unwrap();
+        fs::write(machine2.join("812/comm"), "ib-sriov\n").unwrap();
         let error = take(30).unwrap_err();
         assert!(
             error

@@ -1,5 +1,7 @@
 //! `Namespace`: one network namespace, what it is called, who is in it, and the way in.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Host;
@@ -79,11 +81,19 @@ impl Namespace {
             source: nix::errno::Errno::ENOENT.into(),
         };
         for path in self.paths.iter().cloned().chain(processes).chain(holders) {
-            match Netns::open_path(&below(host, &path), &word) {
-                // A name or a number may have been given to another namespace meanwhile.
-                Ok(netns) if netns.id() == self.id => return Ok(netns),
+            let place = below(host, &path);
+            // A name or a number may lead to anything else by now, which must not be opened.
+            match fs::metadata(&place) {
+                Ok(file) if file.ino() == self.id.0 => match Netns::open_path(&place, &word) {
+                    Ok(netns) if netns.id() == self.id => return Ok(netns),
+                    Ok(_) => {}
+                    Err(error) => last = error,
+                },
                 Ok(_) => {}
-                Err(error) => last = error,
+                Err(source) => {
+                    let word = word.clone();
+                    last = NetnsError::Open { word, source };
+                }
             }
         }
         Err(last)

@@ -96,11 +96,24 @@ pub fn survey(host: &Host, depth: Depth) -> Result<Survey, FileError> {
     })
 }
 
+/// The namespaces other than the initial one; the slow look at every open file is for when the
+/// quick one finds none.
+///
+/// # Errors
+/// [`FileError`] when `/proc` cannot be listed.
+pub fn others(host: &Host) -> Result<Survey, FileError> {
+    let quick = survey(host, Depth::Processes)?.others();
+    if quick.namespaces.is_empty() {
+        return Ok(survey(host, Depth::Files)?.others());
+    }
+    Ok(quick)
+}
+
 impl Survey {
     /// The namespaces other than the initial one: while one of them exists, the mode is fixed.
-    pub fn others(self) -> Vec<Namespace> {
-        let others = self.namespaces.into_iter();
-        others.filter(|namespace| !namespace.is_initial).collect()
+    pub fn others(mut self) -> Self {
+        self.namespaces.retain(|namespace| !namespace.is_initial);
+        self
     }
 }
 
@@ -245,7 +258,7 @@ mod tests {
         assert_eq!(unnamed.population, 2);
         let owner = unnamed.processes[0].owner.clone().unwrap();
         assert_eq!(owner.unit.unwrap().name, "polkit.service");
-        assert_eq!(survey.clone().others().len(), 3);
+        assert_eq!(survey.clone().others().namespaces.len(), 3);
     }
 
     #[test]

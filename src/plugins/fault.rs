@@ -50,14 +50,13 @@ pub fn lease(error: &LeaseError) -> Failure {
             "a runtime must call DEL before it calls ADD again; DEL brings the device home",
         ),
         LeaseError::NoName { .. } => Failure::new(Code::IO, chain(error))
-            .details("remove records of containers that are gone: rdmactl cni gc"),
+            .details("remove the records of containers that are gone from /var/lib/cni/rdma"),
         LeaseError::NoBootId => Failure::new(Code::IO, chain(error))
             .details("/proc must be mounted where the plugin runs"),
-        LeaseError::Lost { .. } => Failure::new(DEVICE_AWAY, chain(error)).details(
-            "somebody else moved it at the same time: rdmactl dev show --all-netns finds it",
-        ),
+        LeaseError::Lost { .. } => Failure::new(DEVICE_AWAY, chain(error))
+            .details("somebody else moved it at the same time, or its driver was unbound"),
         LeaseError::NotRolledBack { cause, .. } => Failure::new(lease(cause).code, chain(error))
-            .details("the record was kept: DEL, or rdmactl cni repair, brings the device home"),
+            .details("the record was kept: DEL brings the device home"),
     }
 }
 

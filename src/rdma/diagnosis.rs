@@ -3,10 +3,10 @@
 use nix::errno::Errno;
 
 use super::error::RdmaError;
-use super::whereabouts::{self, Search, Wanted};
+use super::whereabouts::{self, Search, Sighting, Wanted};
 use super::{device, link};
 use crate::kernel::modules::{self, Availability};
-use crate::kernel::namespaces::{self, Depth};
+use crate::kernel::namespaces;
 use crate::kernel::privilege::{self, Privilege};
 use crate::kernel::{Conn, Host, Namespace, Netns, NetnsError, interfaces};
 use crate::types::near::near;
@@ -122,15 +122,12 @@ pub fn diagnose(
             let found = conn.and_then(|conn| device::find(conn, device).ok());
             Diagnosis::LastPort(found.and_then(|device| device.last_port))
         }
-        RdmaError::NameTaken { name, .. } => conn
-            .and_then(|conn| whereabouts::search(host, conn, Wanted::Name(name)).ok())
-            .map_or(Diagnosis::Plain, Diagnosis::NameTaken),
+        RdmaError::NameTaken { name, .. } => name_taken(host, conn, name, attempt),
         RdmaError::SharedMode { .. } => Diagnosis::Plain,
         RdmaError::NotMovable { device, .. } => Diagnosis::Driver(driver(host, device)),
         RdmaError::NamespacesExist { .. } => {
-            let survey = namespaces::survey(host, Depth::Files).unwrap_or_default();
-            let hidden = survey.hidden;
-            let blockers = survey.others();
+            let survey = namespaces::others(host).unwrap_or_default();
+            let (blockers, hidden) = (survey.namespaces, survey.hidden);
             Diagnosis::NamespacesExist { blockers, hidden }
         }
         RdmaError::NotPermitted { .. } => not_permitted(host, attempt),
@@ -153,6 +150,20 @@ fn not_here(host: &Host, conn: Option<&mut Conn>, name: &str) -> Diagnosis {
         search,
         near: near(name, names),
     }
+}
+
+fn name_taken(host: &Host, conn: Option<&mut Conn>, name: &str, attempt: Attempt<'_>) -> Diagnosis {
+    let found = conn.and_then(|conn| whereabouts::search(host, conn, Wanted::Name(name)).ok());
+    let Some(mut search) = found else {
+        return Diagnosis::Plain;
+    };
+    if let Attempt::Move(target) = attempt {
+        // Here is the device that was to be moved; names count in the target alone (7.3).
+        search.here.clear();
+        let holds_it = |seen: &Sighting| seen.namespace.id == target.id();
+        search.elsewhere.retain(holds_it);
+    }
+    Diagnosis::NameTaken(search)
 }
 
 fn not_permitted(host: &Host, attempt: Attempt<'_>) -> Diagnosis {

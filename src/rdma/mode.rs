@@ -28,15 +28,6 @@ pub enum Wait {
     All(Duration),
 }
 
-/// What became of the mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// It was so already.
-    Already,
-    /// It is so now.
-    Now,
-}
-
 /// Why the mode is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ModeError {
@@ -72,19 +63,11 @@ impl ModeError {
     }
 }
 
-/// Makes `mode` the mode of the subsystem.
+/// Makes `mode` the mode of the subsystem; the kernel takes the one it has at once and always.
 ///
 /// # Errors
 /// [`ModeError::Blocked`] when the wait is over, and those of [`system::set_netns_mode`].
-pub fn change(
-    host: &Host,
-    conn: &mut Conn,
-    mode: NetnsMode,
-    wait: Wait,
-) -> Result<Changed, ModeError> {
-    if system::get(conn)?.netns_mode() == Some(mode) {
-        return Ok(Changed::Already);
-    }
+pub fn change(host: &Host, conn: &mut Conn, mode: NetnsMode, wait: Wait) -> Result<(), ModeError> {
     let limit = match wait {
         Wait::Dying(limit) | Wait::All(limit) => limit,
     };
@@ -92,14 +75,12 @@ pub fn change(
     let mut pause = FIRST_PAUSE;
     loop {
         let error = match system::set_netns_mode(conn, mode) {
-            Ok(()) => return Ok(Changed::Now),
+            Ok(()) => return Ok(()),
             Err(error @ RdmaError::NamespacesExist { .. }) => error,
             Err(error) => return Err(error.into()),
         };
         let waited = begun.elapsed();
-        let hopeless = matches!(wait, Wait::Dying(_))
-            && waited >= SETTLE
-            && others(host, Depth::Processes).is_some_and(|(living, _)| !living.is_empty());
+        let hopeless = matches!(wait, Wait::Dying(_)) && waited >= SETTLE && any_lives(host);
         if hopeless || waited >= limit {
             return Err(blocked(host, error));
         }
@@ -108,23 +89,18 @@ pub fn change(
     }
 }
 
-/// The slow look at every open file is for when the quick one explains nothing.
 fn blocked(host: &Host, error: RdmaError) -> ModeError {
-    let quick = others(host, Depth::Processes).filter(|(living, _)| !living.is_empty());
-    let (blockers, hidden) = quick
-        .or_else(|| others(host, Depth::Files))
-        .unwrap_or_default();
+    let Survey { namespaces, hidden } = namespaces::others(host).unwrap_or_default();
     ModeError::Blocked {
         error,
-        blockers,
+        blockers: namespaces,
         hidden,
     }
 }
 
-fn others(host: &Host, depth: Depth) -> Option<(Vec<Namespace>, usize)> {
-    let survey: Survey = namespaces::survey(host, depth).ok()?;
-    let hidden = survey.hidden;
-    Some((survey.others(), hidden))
+fn any_lives(host: &Host) -> bool {
+    let found = namespaces::survey(host, Depth::Processes);
+    found.is_ok_and(|survey| !survey.others().namespaces.is_empty())
 }
 
 #[cfg(test)]
@@ -168,7 +144,7 @@ mod tests {
             .process(1, "net:[100]", "systemd", "0::/init.scope")
     }
 
-    fn attempt(machine: &Machine, busy: u32, wait: Wait) -> (Result<Changed, ModeError>, Duration) {
+    fn attempt(machine: &Machine, busy: u32, wait: Wait) -> (Result<(), ModeError>, Duration) {
         let host = machine.host_with(kernel(busy));
         let mut conn = host.rdma().unwrap();
         let begun = Instant::now();
@@ -183,15 +159,19 @@ mod tests {
         let mut conn = host.rdma().unwrap();
         let wait = Wait::Dying(USUAL_PATIENCE);
         let mut set = |mode| change(&host, &mut conn, mode, wait).unwrap();
-        assert_eq!(set(NetnsMode::Shared), Changed::Already);
-        assert_eq!(set(NetnsMode::Exclusive), Changed::Now);
-        assert_eq!(set(NetnsMode::Exclusive), Changed::Already);
+        set(NetnsMode::Shared);
+        set(NetnsMode::Exclusive);
+        set(NetnsMode::Exclusive);
+        assert_eq!(
+            system::get(&mut conn).unwrap().netns_mode(),
+            Some(NetnsMode::Exclusive)
+        );
     }
 
     #[test]
     fn dying_namespaces_are_waited_for() {
         let (outcome, took) = attempt(&machine(), 3, Wait::Dying(USUAL_PATIENCE));
-        assert_eq!(outcome.unwrap(), Changed::Now);
+        outcome.unwrap();
         assert!(took >= Duration::from_millis(140), "{took:?}");
     }
 
@@ -210,7 +190,7 @@ mod tests {
     fn unless_it_may_take_its_time() {
         let machine = machine().process(9, "net:[200]", "sleep", "0::/");
         let (outcome, _) = attempt(&machine, 5, Wait::All(USUAL_PATIENCE));
-        assert_eq!(outcome.unwrap(), Changed::Now);
+        outcome.unwrap();
     }
 
     #[test]

@@ -2,7 +2,12 @@
 //!
 //! `cargo bench --bench startup [-- RUNS]`. The two are run in turn, so that a machine that changes
 //! its pace changes it for both; what counts is the median of the ratios, pair by pair.
-#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -23,7 +23,11 @@ pub(crate) struct Ground {
 impl Ground {
     /// Returns whether anything had to be done.
     pub(crate) fn prepare(&mut self, case: &Case) -> Result<bool> {
-        let wanted = Self { adapter: case.adapter, vfs: case.vfs, netns: Some(case.netns) };
+        let wanted = Self {
+            adapter: case.adapter,
+            vfs: case.vfs,
+            netns: Some(case.netns),
+        };
         if *self == wanted {
             return Ok(false);
         }
@@ -60,13 +64,17 @@ impl Ground {
 }
 
 fn the_pf() -> Result<String> {
-    pci::pfs().into_iter().next().ok_or_else(|| "this guest has no PF; the case needs another --pf".to_owned())
+    pci::pfs()
+        .into_iter()
+        .next()
+        .ok_or_else(|| "this guest has no PF; the case needs another --pf".to_owned())
 }
 
 fn set_vfs(pf: &str, count: u32) -> Result<()> {
     let file = pci::device(pf).join("sriov_numvfs");
     for value in [0, count] {
-        fs::write(&file, value.to_string()).map_err(|error| format!("{value} to {}: {error}", file.display()))?;
+        fs::write(&file, value.to_string())
+            .map_err(|error| format!("{value} to {}: {error}", file.display()))?;
     }
     until("every VF has an RDMA device", || {
         (0..count).all(|index| pci::vf(pf, index).is_some_and(|vf| pci::rdma(&vf).is_some()))
@@ -98,5 +106,9 @@ pub(crate) fn until(what: &str, done: impl Fn() -> bool) -> Result<()> {
 
 pub(crate) fn shell(script: &str) -> Result<()> {
     let output = run(Command::new("sh").args(["-c", script]), "");
-    if output.status == 0 { Ok(()) } else { Err(output.to_string()) }
+    if output.status == 0 {
+        Ok(())
+    } else {
+        Err(output.to_string())
+    }
 }

@@ -10,17 +10,40 @@ use crate::case::Case;
 use crate::host::Guest;
 
 /// Returns how the guest ended, with what the launcher said: the end of the console when it went wrong.
-pub(crate) fn run(tree: &Path, kernel: &str, pf: &str, cases: &[Case], guest: &Guest) -> Result<String> {
+pub(crate) fn run(
+    tree: &Path,
+    kernel: &str,
+    pf: &str,
+    cases: &[Case],
+    guest: &Guest,
+) -> Result<String> {
     let scratch = tree.join("target/lab/tmp");
     fs::create_dir_all(&scratch)?;
     // Copies: the next build must not change the files under a running guest.
-    let bin = tempfile::Builder::new().prefix("bin.").tempdir_in(scratch)?;
+    let bin = tempfile::Builder::new()
+        .prefix("bin.")
+        .tempdir_in(scratch)?;
     fs::copy(std::env::current_exe()?, bin.path().join("lab"))?;
     fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("rdmactl"))?;
 
-    let limit: u64 = 60 + cases.iter().map(|case| case.limit.as_secs().min(20)).sum::<u64>();
+    let limit: u64 = 60
+        + cases
+            .iter()
+            .map(|case| case.limit.as_secs().min(20))
+            .sum::<u64>();
     let mut child = Command::new(tree.join("tests/lab/boot"))
-        .args(["--kernel", kernel, "--pf", pf, "--time-limit", &limit.to_string(), "--share"])
+        .args([
+            "--kernel",
+            kernel,
+            "--pf",
+            pf,
+            // One case runs at a time: a second CPU would idle, and emulated ones disturb each other.
+            "--cpus",
+            "1",
+            "--time-limit",
+            &limit.to_string(),
+            "--share",
+        ])
         .arg(format!("{}:bin", bin.path().display()))
         .arg("--log")
         .arg(tree.join(format!("target/lab/logs/cases-{kernel}-{pf}.log")))
@@ -45,7 +68,10 @@ pub(crate) fn run(tree: &Path, kernel: &str, pf: &str, cases: &[Case], guest: &G
     let status = child.wait()?;
     let said = said.join().expect("the reader does not panic")?;
     // A second try is said aloud even when it went well.
-    for line in said.lines().filter(|line| line.contains("trying once more")) {
+    for line in said
+        .lines()
+        .filter(|line| line.contains("trying once more"))
+    {
         eprintln!("{line}");
     }
     Ok(format!("the guest ended with {status}\n{said}"))

@@ -58,7 +58,10 @@ pub(crate) fn case(name: &str, run: fn(&Lab)) -> Case {
 #[allow(dead_code, reason = "not every need has a case yet")]
 impl Case {
     pub(crate) fn adapter(self, parameters: &'static str) -> Self {
-        Self { adapter: Some(parameters), ..self }
+        Self {
+            adapter: Some(parameters),
+            ..self
+        }
     }
 
     pub(crate) fn ethernet(self) -> Self {
@@ -66,7 +69,11 @@ impl Case {
     }
 
     pub(crate) fn no_adapter(self) -> Self {
-        Self { adapter: None, vfs: 0, ..self }
+        Self {
+            adapter: None,
+            vfs: 0,
+            ..self
+        }
     }
 
     pub(crate) fn vfs(self, vfs: u32) -> Self {
@@ -74,7 +81,10 @@ impl Case {
     }
 
     pub(crate) fn exclusive(self) -> Self {
-        Self { netns: Netns::Exclusive, ..self }
+        Self {
+            netns: Netns::Exclusive,
+            ..self
+        }
     }
 
     pub(crate) fn pf(self, pf: &'static str) -> Self {
@@ -83,16 +93,26 @@ impl Case {
 
     /// On other kernels the case is not listed; `reason` says why, to the reader.
     pub(crate) fn only(self, kernels: &'static [&'static str], reason: &'static str) -> Self {
-        assert!(!reason.is_empty() && kernels.iter().all(|k| KERNELS.contains(k)), "{}: {kernels:?}", self.name);
+        assert!(
+            !reason.is_empty() && kernels.iter().all(|k| KERNELS.contains(k)),
+            "{}: {kernels:?}",
+            self.name
+        );
         Self { kernels, ..self }
     }
 
     pub(crate) fn limit(self, seconds: u64) -> Self {
-        Self { limit: Duration::from_secs(seconds), ..self }
+        Self {
+            limit: Duration::from_secs(seconds),
+            ..self
+        }
     }
 
     /// For a case that, say, rebinds a VF, whose RDMA device then has a new index.
     pub(crate) fn may_change(self, facts: &'static [&'static str]) -> Self {
-        Self { may_change: facts, ..self }
+        Self {
+            may_change: facts,
+            ..self
+        }
     }
 }

@@ -37,8 +37,14 @@ pub(crate) fn run_all(names: &[String]) -> ExitCode {
         say(&Report::Started { case: name.clone() });
         let begun = Instant::now();
         let verdict = attempt(&cases::named(name), &mut ground, &mut last);
-        let (ok, output) = verdict.map_or_else(|output| (false, output), |()| (true, String::new()));
-        say(&Report::Ended { case: name.clone(), ok, seconds: begun.elapsed().as_secs_f64(), output });
+        let (ok, output) =
+            verdict.map_or_else(|output| (false, output), |()| (true, String::new()));
+        say(&Report::Ended {
+            case: name.clone(),
+            ok,
+            seconds: begun.elapsed().as_secs_f64(),
+            output,
+        });
     }
     ExitCode::SUCCESS
 }
@@ -49,7 +55,9 @@ fn attempt(case: &Case, ground: &mut Ground, last: &mut Option<Snapshot>) -> Res
         Ok(false) => {}
         Err(error) => {
             repair(ground, last);
-            return Err(format!("what the case needs could not be put in place:\n{error}"));
+            return Err(format!(
+                "what the case needs could not be put in place:\n{error}"
+            ));
         }
     }
     let before = last.take().unwrap_or_else(Snapshot::take);
@@ -68,7 +76,11 @@ fn attempt(case: &Case, ground: &mut Ground, last: &mut Option<Snapshot>) -> Res
     } else {
         *last = Some(after);
     }
-    if trouble.is_empty() { Ok(()) } else { Err(trouble) }
+    if trouble.is_empty() {
+        Ok(())
+    } else {
+        Err(trouble)
+    }
 }
 
 fn run_case(case: &Case) -> Result<(), String> {
@@ -90,12 +102,18 @@ fn run_case(case: &Case) -> Result<(), String> {
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                break format!("the case was still running after {} s", case.limit.as_secs());
+                break format!(
+                    "the case was still running after {} s",
+                    case.limit.as_secs()
+                );
             }
             Err(error) => break error.to_string(),
         }
     };
-    Err(format!("{how}\n{}", fs::read_to_string(SAID).unwrap_or_default()))
+    Err(format!(
+        "{how}\n{}",
+        fs::read_to_string(SAID).unwrap_or_default()
+    ))
 }
 
 /// Namespaces die in the background: a difference counts when it stays.
@@ -140,7 +158,10 @@ fn children() -> Vec<i32> {
         .filter(|pid: &i32| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             // pid (comm) state ppid ...; comm may have anything in it.
-            stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(2)) == Some(&own)
+            stat.rsplit(')')
+                .next()
+                .and_then(|rest| rest.split(' ').nth(2))
+                == Some(&own)
         })
         .collect()
 }
@@ -162,11 +183,15 @@ fn repair(ground: &mut Ground, last: &mut Option<Snapshot>) {
 fn make_faces() -> std::io::Result<()> {
     fs::create_dir_all(FACES)?;
     let binary = std::env::current_exe()?.with_file_name("rdmactl");
-    ["rdmactl", "rdma", "ib-sriov"].iter().try_for_each(|face| symlink(&binary, format!("{FACES}/{face}")))
+    ["rdmactl", "rdma", "ib-sriov"]
+        .iter()
+        .try_for_each(|face| symlink(&binary, format!("{FACES}/{face}")))
 }
 
 fn say(report: &Report) {
     let line = serde_json::to_string(report).expect("a report is JSON");
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).expect("the host listens");
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .expect("the host listens");
 }

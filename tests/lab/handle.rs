@@ -38,14 +38,35 @@ impl Lab {
         run(clean("bash").args(["-c", script]), "")
     }
 
+    /// Runs the words of `line`, which are separated by single blanks and mean only themselves.
+    pub(crate) fn exec(&self, line: &str) -> Output {
+        let mut words = line.split(' ').filter(|word| !word.is_empty());
+        let program = words.next().expect("a command has a name");
+        run(clean(program).args(words), "")
+    }
+
     /// A plugin as a runtime calls it; `env` comes on top of container `lab-container` and interface `eth0`.
-    pub(crate) fn cni(&self, plugin: &str, verb: &str, env: &[(&str, &str)], config: &str) -> Output {
+    pub(crate) fn cni(
+        &self,
+        plugin: &str,
+        verb: &str,
+        env: &[(&str, &str)],
+        config: &str,
+    ) -> Output {
         let ours = PathBuf::from(FACES).join(plugin);
-        let path = if ours.exists() { ours } else { PathBuf::from("/usr/lib/cni").join(plugin) };
+        let path = if ours.exists() {
+            ours
+        } else {
+            PathBuf::from("/usr/lib/cni").join(plugin)
+        };
         let mut command = clean(&path.to_string_lossy());
-        command.env("CNI_COMMAND", verb).env("CNI_PATH", format!("{FACES}:/usr/lib/cni"));
+        command
+            .env("CNI_COMMAND", verb)
+            .env("CNI_PATH", format!("{FACES}:/usr/lib/cni"));
         if verb != "VERSION" {
-            command.env("CNI_CONTAINERID", "lab-container").env("CNI_IFNAME", "eth0");
+            command
+                .env("CNI_CONTAINERID", "lab-container")
+                .env("CNI_IFNAME", "eth0");
         }
         run(command.envs(env.iter().copied()), config)
     }
@@ -90,6 +111,10 @@ impl Lab {
 
 fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().env("PATH", PATH).env("HOME", "/root").env("LC_ALL", "C.UTF-8");
+    command
+        .env_clear()
+        .env("PATH", PATH)
+        .env("HOME", "/root")
+        .env("LC_ALL", "C.UTF-8");
     command
 }

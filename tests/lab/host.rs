@@ -1,10 +1,11 @@
 //! On the host: which cases are wanted, one guest for all of a kernel's, and their verdicts in the usual form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -24,6 +25,7 @@ pub(crate) struct Guest {
 struct State {
     verdicts: BTreeMap<String, Result<(), String>>,
     running: Option<String>,
+    seconds: Vec<(f64, String)>,
     /// How the boot ended; from then on, a case without a verdict has failed.
     ended: Option<String>,
 }
@@ -33,9 +35,17 @@ impl Guest {
         let mut state = self.state.lock().unwrap();
         match report {
             Report::Started { case } => state.running = Some(case),
-            Report::Ended { case, ok, output, .. } => {
+            Report::Ended {
+                case,
+                ok,
+                output,
+                seconds,
+            } => {
                 state.running = None;
-                state.verdicts.insert(case, if ok { Ok(()) } else { Err(output) });
+                state.seconds.push((seconds, case.clone()));
+                state
+                    .verdicts
+                    .insert(case, if ok { Ok(()) } else { Err(output) });
             }
         }
         self.changed.notify_all();
@@ -46,24 +56,44 @@ impl Guest {
         self.changed.notify_all();
     }
 
+    /// How long each case took, longest first.
+    fn times(&self) -> String {
+        let mut seconds = self.state.lock().unwrap().seconds.clone();
+        seconds.sort_by(|a, b| b.0.total_cmp(&a.0));
+        seconds
+            .iter()
+            .map(|(seconds, case)| format!("{seconds:7.2} s  {case}\n"))
+            .collect()
+    }
+
     fn verdict(&self, case: &str) -> Result<(), Failed> {
         let state = self
             .changed
-            .wait_while(self.state.lock().unwrap(), |state| !state.verdicts.contains_key(case) && state.ended.is_none())
+            .wait_while(self.state.lock().unwrap(), |state| {
+                !state.verdicts.contains_key(case) && state.ended.is_none()
+            })
             .unwrap();
         match (state.verdicts.get(case), &state.ended) {
             (Some(verdict), _) => verdict.clone().map_err(Failed::from),
             (None, how) => {
                 let running = match &state.running {
-                    Some(running) if running == case => "it was running when the guest ended".to_owned(),
+                    Some(running) if running == case => {
+                        "it was running when the guest ended".to_owned()
+                    }
                     Some(running) => format!("the guest ended during {running}"),
                     None => "no case was running when the guest ended".to_owned(),
                 };
-                Err(format!("no verdict: {running}\n{}", how.as_deref().unwrap_or_default()).into())
+                Err(format!(
+                    "no verdict: {running}\n{}",
+                    how.as_deref().unwrap_or_default()
+                )
+                .into())
             }
         }
     }
 }
+
+type Shared = (Arc<Guest>, Vec<Case>);
 
 /// What is asked for beyond the test runner's own arguments.
 struct Wanted {
@@ -85,9 +115,16 @@ impl Wanted {
             }
         }
         for kernel in &kernels {
-            assert!(KERNELS.contains(&kernel.as_str()), "--kernel {kernel}: the lab has {KERNELS:?}");
+            assert!(
+                KERNELS.contains(&kernel.as_str()),
+                "--kernel {kernel}: the lab has {KERNELS:?}"
+            );
         }
-        Self { kernels, words, arguments: Arguments::from_iter(rest) }
+        Self {
+            kernels,
+            words,
+            arguments: Arguments::from_iter(rest),
+        }
     }
 
     fn lists(&self, kernel: &str, name: &str) -> bool {
@@ -97,17 +134,26 @@ impl Wanted {
 
     /// The test runner's own filter, which it applies once more when it runs.
     fn runs(&self, name: &str) -> bool {
-        let hit = |word: &String| if self.arguments.exact { name == word } else { name.contains(word) };
+        let hit = |word: &String| {
+            if self.arguments.exact {
+                name == word
+            } else {
+                name.contains(word)
+            }
+        };
         self.arguments.filter.as_ref().is_none_or(hit) && !self.arguments.skip.iter().any(hit)
     }
 }
 
 pub(crate) fn main(args: Vec<String>) -> ExitCode {
     let wanted = Wanted::parse(args);
-    let mut guests: BTreeMap<(usize, &str), (Arc<Guest>, Vec<Case>)> = BTreeMap::new();
+    let mut guests: BTreeMap<(usize, &str), Shared> = BTreeMap::new();
     let mut trials = Vec::new();
     for (order, kernel) in KERNELS.iter().enumerate() {
-        for case in cases::all().into_iter().filter(|case| case.kernels.contains(kernel)) {
+        for case in cases::in_order()
+            .into_iter()
+            .filter(|case| case.kernels.contains(kernel))
+        {
             let title = format!("k{kernel}::{}", case.name);
             if !wanted.lists(kernel, &title) {
                 continue;
@@ -125,26 +171,60 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
         return ExitCode::from(2);
     }
     // Not a moment of a guest's time for a mere list.
-    if !wanted.arguments.list {
-        let boots = guests.into_iter().filter(|(_, (_, cases))| !cases.is_empty());
-        start(boots.map(|((order, pf), (guest, cases))| (KERNELS[order], pf, guest, cases)).collect(), wanted.arguments.test_threads);
+    let boots = guests
+        .into_iter()
+        .filter(|(_, (_, cases))| !cases.is_empty() && !wanted.arguments.list)
+        .map(|((order, pf), (guest, cases))| Boot {
+            kernel: KERNELS[order],
+            pf,
+            guest,
+            cases,
+        })
+        .collect();
+    let launchers = start(boots, wanted.arguments.test_threads);
+    let conclusion = libtest_mimic::run(&wanted.arguments, trials);
+    // The last verdict is in, but guests still power off and scratch folders still go.
+    for launcher in launchers {
+        launcher.join().expect("a launcher does not panic");
     }
-    libtest_mimic::run(&wanted.arguments, trials).exit_code()
+    conclusion.exit_code()
 }
 
-/// A guest has 2 CPUs; as many run at once as this host has pairs of cores.
-fn start(boots: Vec<(&'static str, &'static str, Arc<Guest>, Vec<Case>)>, threads: Option<usize>) {
+struct Boot {
+    kernel: &'static str,
+    pf: &'static str,
+    guest: Arc<Guest>,
+    cases: Vec<Case>,
+}
+
+/// A guest has one CPU; as many run at once as this host has.
+fn start(boots: VecDeque<Boot>, threads: Option<usize>) -> Vec<JoinHandle<()>> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let at_once = (cores / 2).min(threads.unwrap_or(usize::MAX)).max(1);
-    let queue = Arc::new(Mutex::new(boots.into_iter().collect::<std::collections::VecDeque<_>>()));
-    for _ in 0..at_once {
-        let queue = queue.clone();
-        thread::spawn(move || {
-            loop {
-                let Some((kernel, pf, guest, cases)) = queue.lock().unwrap().pop_front() else { return };
-                let how = boot::run(Path::new(env!("CARGO_MANIFEST_DIR")), kernel, pf, &cases, &guest);
-                guest.end(how.unwrap_or_else(|error| format!("the guest could not be started: {error}")));
-            }
-        });
+    let at_once = cores.min(threads.unwrap_or(usize::MAX)).max(1);
+    let queue = Arc::new(Mutex::new(boots));
+    (0..at_once)
+        .map(|_| {
+            let queue = queue.clone();
+            thread::spawn(move || while launch_next(&queue) {})
+        })
+        .collect()
+}
+
+fn launch_next(queue: &Mutex<VecDeque<Boot>>) -> bool {
+    let Some(next) = queue.lock().unwrap().pop_front() else {
+        return false;
+    };
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let how = boot::run(tree, next.kernel, next.pf, &next.cases, &next.guest);
+    let how = how.unwrap_or_else(|error| format!("the guest could not be started: {error}"));
+    // For whoever wants to know where the time went; nothing is judged by it.
+    let times = tree.join(format!(
+        "target/lab/logs/times-{}-{}.log",
+        next.kernel, next.pf
+    ));
+    if let Err(error) = fs::write(&times, next.guest.times()) {
+        eprintln!("cannot write {}: {error}", times.display());
     }
+    next.guest.end(how);
+    true
 }

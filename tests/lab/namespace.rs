@@ -16,7 +16,9 @@ pub(crate) struct Named {
 impl Named {
     pub(crate) fn new(name: &str) -> Self {
         shell(&format!("ip netns add {name}")).unwrap_or_else(|error| panic!("{error}"));
-        Self { name: name.to_owned() }
+        Self {
+            name: name.to_owned(),
+        }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -49,7 +51,8 @@ impl Held {
         let held = Self { child };
         let own = pci::target("/proc/self/ns/net");
         let entered = || pci::target(format!("/proc/{}/ns/net", held.pid())) != own;
-        until("the process has a namespace of its own", entered).unwrap_or_else(|error| panic!("{error}"));
+        until("the process has a namespace of its own", entered)
+            .unwrap_or_else(|error| panic!("{error}"));
         held
     }
 
@@ -75,13 +78,17 @@ impl Tomb {
     fn lay(namespace: &str) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("tomb{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        shell(&format!("ip link add {name} type veth peer name {name} netns {namespace}"))?;
+        shell(&format!(
+            "ip link add {name} type veth peer name {name} netns {namespace}"
+        ))?;
         Ok(Self(name))
     }
 
     fn wait(&self) -> Result<(), String> {
         let file = Path::new("/sys/class/net").join(&self.0);
-        let gone = until("the namespace is gone: something else holds it", || !file.exists());
+        let gone = until("the namespace is gone: something else holds it", || {
+            !file.exists()
+        });
         if gone.is_err() {
             shell(&format!("ip link delete {}", self.0))?;
         }

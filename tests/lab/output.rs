@@ -40,11 +40,20 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Output {
         .spawn()
         .unwrap_or_else(|error| panic!("cannot run {shown}: {error}"));
     // A command that does not read its input may be gone already.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    let done = child.wait_with_output().unwrap_or_else(|error| panic!("cannot wait for {shown}: {error}"));
+    let _ = child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(input.as_bytes());
+    let done = child
+        .wait_with_output()
+        .unwrap_or_else(|error| panic!("cannot wait for {shown}: {error}"));
     Output {
         command: shown,
-        status: done.status.code().unwrap_or_else(|| 128 + done.status.signal().unwrap_or(0)),
+        status: done
+            .status
+            .code()
+            .unwrap_or_else(|| 128 + done.status.signal().unwrap_or(0)),
         stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
     }
@@ -60,7 +69,10 @@ impl Output {
     /// Ends with exactly this exit status.
     #[track_caller]
     pub(crate) fn fails(self, status: i32) -> Self {
-        assert!(self.status == status, "expected exit status {status}\n{self}");
+        assert!(
+            self.status == status,
+            "expected exit status {status}\n{self}"
+        );
         self
     }
 
@@ -72,13 +84,19 @@ impl Output {
 
     #[track_caller]
     pub(crate) fn stdout_has(self, text: &str) -> Self {
-        assert!(self.stdout.contains(text), "expected on stdout: {text}\n{self}");
+        assert!(
+            self.stdout.contains(text),
+            "expected on stdout: {text}\n{self}"
+        );
         self
     }
 
     #[track_caller]
     pub(crate) fn stdout_lacks(self, text: &str) -> Self {
-        assert!(!self.stdout.contains(text), "not expected on stdout: {text}\n{self}");
+        assert!(
+            !self.stdout.contains(text),
+            "not expected on stdout: {text}\n{self}"
+        );
         self
     }
 
@@ -90,19 +108,26 @@ impl Output {
 
     #[track_caller]
     pub(crate) fn stderr_has(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "expected on stderr: {text}\n{self}");
+        assert!(
+            self.stderr.contains(text),
+            "expected on stderr: {text}\n{self}"
+        );
         self
     }
 
     /// Nothing on either stream.
     #[track_caller]
     pub(crate) fn silent(self) -> Self {
-        assert!(self.stdout.is_empty() && self.stderr.is_empty(), "expected no output\n{self}");
+        assert!(
+            self.stdout.is_empty() && self.stderr.is_empty(),
+            "expected no output\n{self}"
+        );
         self
     }
 
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self}"))
     }
 }

@@ -33,7 +33,10 @@ pub(crate) fn all() -> Vec<String> {
 
 /// Functions that can have VFs, by address.
 pub(crate) fn pfs() -> Vec<String> {
-    all().into_iter().filter(|address| device(address).join("sriov_totalvfs").exists()).collect()
+    all()
+        .into_iter()
+        .filter(|address| device(address).join("sriov_totalvfs").exists())
+        .collect()
 }
 
 pub(crate) fn vf(pf: &str, index: u32) -> Option<String> {

@@ -5,6 +5,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub(crate) enum Report {
-    Started { case: String },
-    Ended { case: String, ok: bool, seconds: f64, output: String },
+    Started {
+        case: String,
+    },
+    Ended {
+        case: String,
+        ok: bool,
+        seconds: f64,
+        output: String,
+    },
 }

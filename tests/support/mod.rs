@@ -1,5 +1,10 @@
 //! Tapes that stand in for netlink sockets, and a run of the whole program over them.
-#![allow(dead_code, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    dead_code,
+    clippy::disallowed_methods
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -72,7 +72,7 @@ pub fn check(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<
         )),
         Place::Nowhere => Err(wrong(
             format!("RDMA device {name} is nowhere to be found"),
-            "its function or driver is gone: rdmactl topology shows what is there",
+            "its function or its driver is gone; DEL clears the record",
         )),
     }
 }

@@ -50,7 +50,7 @@ fn of_mac(host: &Host, text: &str) -> Result<DeviceId, Failure> {
     let fail = |cause: &str| {
         let msg = format!("failed to derive PCI device ID from mac {text:?}. {cause}");
         Failure::new(fault::DEVICE_NOT_FOUND, msg).details(
-            "set deviceID, or give the VF the address of the interface: rdmactl vf set VF mac ADDRESS",
+            "set deviceID, or give the VF the address of the interface: ip link set PF vf N mac ADDRESS",
         )
     };
     const NONE: &str =
@@ -73,17 +73,24 @@ fn of_mac(host: &Host, text: &str) -> Result<DeviceId, Failure> {
 /// The one RDMA device that sits on `id`, at home.
 ///
 /// # Errors
-/// Code 101, 102 when a container has it, 2 when there are several.
+/// Code 101, also when there are several; 102 when a container has it.
 pub fn at_home(
     host: &Host,
     home: &mut Conn,
     id: &DeviceId,
     attachment: &Attachment,
 ) -> Result<Device, Failure> {
-    let names = rdma_names(host.sysfs(), id).map_err(|error| fault::sysfs(&error))?;
+    let mut names = rdma_names(host.sysfs(), id).map_err(|error| fault::sysfs(&error))?;
+    if names.is_empty() {
+        if let Some(failure) = taken(host, id, attachment) {
+            return Err(failure);
+        }
+        // The container before may just have ended.
+        names = locate::await_home(host, id).map_err(|error| fault::sysfs(&error))?;
+    }
     match names.as_slice() {
         [name] => rdma::device::find(home, name).map_err(|error| fault::rdma(&error)),
-        [] => Err(missing(host, id, attachment)),
+        [] => Err(nowhere(host, id, attachment)),
         _ => Err(Failure::new(
             fault::DEVICE_NOT_FOUND,
             format!(
@@ -91,47 +98,58 @@ pub fn at_home(
                 names.join(" ")
             ),
         )
-        .details("a function with several RDMA devices cannot be moved as one yet")),
+        .details("a function with several RDMA devices cannot be moved as one")),
     }
 }
 
-/// "No RDMA devices found", and which of the many reasons it is.
-fn missing(host: &Host, id: &DeviceId, attachment: &Attachment) -> Failure {
-    let msg = format!("failed to get RDMA device for device ID {id}: no RDMA devices found");
-    let not_found = |details: String| Failure::new(fault::DEVICE_NOT_FOUND, &msg).details(details);
+fn none_found(id: &DeviceId) -> String {
+    format!("failed to get RDMA device for device ID {id}: no RDMA devices found")
+}
+
+/// Who has the device, if it is seen in another namespace.
+fn taken(host: &Host, id: &DeviceId, attachment: &Attachment) -> Option<Failure> {
+    let (place, path, name) = locate::outside(host, id)?;
+    let cure = owner(host, id, attachment).unwrap_or_else(|| {
+        format!("nobody has it on record; nsenter --net={path} rdmactl dev set {name} netns 1 brings it home")
+    });
+    let details = format!("it has {name}, which is in network namespace {place}: {cure}");
+    Some(Failure::new(fault::DEVICE_IN_USE, none_found(id)).details(details))
+}
+
+/// Who else has it on record.
+fn owner(host: &Host, id: &DeviceId, attachment: &Attachment) -> Option<String> {
+    let claims = Store::new(host).claims(id, Some(attachment)).ok()?;
+    let claim = claims.into_iter().next()?;
+    let container = claim.container.map(|id| format!("container {id}, "));
+    Some(format!(
+        "{}record {}, has it; DEL of that container brings it home",
+        container.unwrap_or_default(),
+        claim.record
+    ))
+}
+
+fn nowhere(host: &Host, id: &DeviceId, attachment: &Attachment) -> Failure {
+    match owner(host, id, attachment) {
+        Some(owner) => Failure::new(fault::DEVICE_IN_USE, none_found(id)).details(owner),
+        None => Failure::new(fault::DEVICE_NOT_FOUND, none_found(id)).details(reason(host, id)),
+    }
+}
+
+/// Which of the many reasons it is that a device has no RDMA device.
+fn reason(host: &Host, id: &DeviceId) -> String {
     match presence(host.sysfs(), id) {
-        Err(error) => return not_found(fault::chain(&error)),
+        Err(error) => fault::chain(&error),
         Ok(Presence::Absent) => {
-            return not_found(format!(
-                "there is no device {id} in /sys: rdmactl topology lists them"
-            ));
+            format!("there is no device {id} in /sys/bus/{{pci,auxiliary}}/devices")
         }
         Ok(Presence::Unbound) => {
-            return not_found(format!("no driver is bound to {id}: rdmactl vf bind {id}"));
+            format!("no driver is bound to {id}: echo {id} > /sys/bus/pci/drivers_probe")
         }
         Ok(Presence::Bound(driver)) if driver == "vfio-pci" => {
-            return not_found(format!(
-                "{id} is bound to vfio-pci, which has no RDMA devices"
-            ));
+            format!("{id} is bound to vfio-pci, which has no RDMA devices")
         }
-        Ok(Presence::Bound(_)) => {}
+        Ok(Presence::Bound(driver)) => format!(
+            "{id} is bound to {driver} and has no RDMA device: is RDMA switched off for it (devlink dev param show), or does only an open file keep the namespace it is in?"
+        ),
     }
-    let in_use = |details: String| Failure::new(fault::DEVICE_IN_USE, &msg).details(details);
-    if let Some((place, name)) = locate::outside(host, id) {
-        return in_use(format!(
-            "it has {name}, which is in network namespace {place}: bring it home with rdmactl dev reclaim {name}"
-        ));
-    }
-    let claims = Store::new(host).claims(id, Some(attachment));
-    if let Some(claim) = claims.ok().and_then(|claims| claims.into_iter().next()) {
-        let who = claim.container.map(|id| format!("container {id}, "));
-        return in_use(format!(
-            "{}record {}, has it; DEL of that container, or rdmactl cni gc, frees it",
-            who.unwrap_or_default(),
-            claim.record
-        ));
-    }
-    not_found(format!(
-        "{id} has a driver and no RDMA device: is RDMA switched off (devlink dev param), or is it in a namespace without process or name?"
-    ))
 }

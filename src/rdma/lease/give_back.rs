@@ -30,7 +30,7 @@ pub enum Ending {
 /// [`LeaseError`]: the device is still away.
 pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, LeaseError> {
     let host_name = search.record.map_or("", |record| record.host_name.as_str());
-    match search.run(home)? {
+    match search.run_patiently(home)? {
         Place::Nowhere => Ok(Ending::Nowhere),
         Place::Home(device) => {
             let name = if is_the_lent_one(search, &device)? {

@@ -1,16 +1,23 @@
 //! Where a lent device is: at home, in a namespace, or nowhere that can be found.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use super::error::LeaseError;
 use super::record::{Attachment, Lodging, Record};
 use super::store::Store;
 use crate::kernel::namespaces::{Depth, survey};
 use crate::kernel::netns_sysfs::NetnsSysfs;
-use crate::kernel::{Conn, Host, Namespace, Netns, state};
-use crate::pci::device::rdma_names;
+use crate::kernel::{Conn, Host, Namespace, Netns, SysfsError, state};
+use crate::pci::device::{Presence, presence, rdma_names};
 use crate::rdma::RdmaError;
 use crate::rdma::device;
 use crate::types::DeviceId;
 use crate::wire::nldev::device::Device;
+
+/// A namespace with many devices has been seen to take half a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How many namespaces are looked into for the sake of an error message.
 const MAX_NAMESPACES: usize = 256;
@@ -83,6 +90,24 @@ impl Search<'_> {
         Ok(Place::Nowhere)
     }
 
+    /// As [`Self::run`], and when the device is nowhere though what it sits on is ready, waits a
+    /// moment: a namespace ends in the background, and brings its devices home after its name and
+    /// its processes are gone.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_patiently(&self, home: &mut Conn) -> Result<Place, LeaseError> {
+        let place = self.run(home)?;
+        let (Place::Nowhere, Some(id), Some(_)) = (&place, self.device_id, self.record) else {
+            return Ok(place);
+        };
+        if await_home(self.host, id)?.is_empty() {
+            Ok(Place::Nowhere)
+        } else {
+            self.run(home)
+        }
+    }
+
     fn at_home(
         &self,
         home: &mut Conn,
@@ -152,15 +177,38 @@ impl Search<'_> {
     }
 }
 
-/// A namespace other than the caller's in which `id` has an RDMA device, and that one's name.
-pub fn outside(host: &Host, id: &DeviceId) -> Option<(String, String)> {
+/// The names of the RDMA devices of `id` at home, waited for as long as a namespace takes to end.
+/// A device without a driver has none, and is not waited for.
+///
+/// # Errors
+/// [`SysfsError`].
+pub fn await_home(host: &Host, id: &DeviceId) -> Result<Vec<String>, SysfsError> {
+    let begun = Instant::now();
+    loop {
+        let names = rdma_names(host.sysfs(), id)?;
+        let hopeless = || Ok(!matches!(presence(host.sysfs(), id)?, Presence::Bound(_)));
+        if !names.is_empty() || begun.elapsed() > PATIENCE || hopeless()? {
+            return Ok(names);
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// A namespace other than the caller's in which `id` has an RDMA device: what it is called, a
+/// path that leads there, and the device's name.
+pub fn outside(host: &Host, id: &DeviceId) -> Option<(String, String, String)> {
     let namespaces = survey(host, Depth::Processes).ok()?.namespaces;
     let others = namespaces.iter().filter(|n| !n.is_current);
     others.take(MAX_NAMESPACES).find_map(|namespace| {
         let netns = namespace.open(host).ok()?;
         let sysfs = NetnsSysfs::of(&netns).ok()?.ok()?;
         let name = rdma_names(sysfs.tree(), id).ok()?.into_iter().next()?;
-        Some((namespace.word(), name))
+        let process = || Some(format!("/proc/{}/ns/net", namespace.processes.first()?.pid));
+        let path = namespace
+            .paths
+            .first()
+            .map(|path| path.display().to_string());
+        Some((namespace.word(), path.or_else(process)?, name))
     })
 }
 

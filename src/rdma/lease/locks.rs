@@ -7,7 +7,7 @@ use crate::kernel::{Host, Lock, LockError};
 use crate::types::DeviceId;
 
 /// How long a device is waited for: whoever has it moves one device and writes one file.
-pub const DEVICE_LIMIT: Duration = Duration::from_secs(15);
+pub const DEVICE_LIMIT: Duration = Duration::from_secs(10);
 /// How long the node is waited for: Go's `ib-sriov` keeps it while an IPAM plugin runs.
 pub const NODE_LIMIT: Duration = Duration::from_secs(30);
 

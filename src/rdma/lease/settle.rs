@@ -45,7 +45,7 @@ pub fn own(
             record: Some(&record),
             netns: Some(netns),
         };
-        match search.run(home)? {
+        match search.run_patiently(home)? {
             Place::Nowhere => store.folder().remove(&entry.name)?,
             Place::Home(device) => {
                 if let Some(lodging) = &record.lodging

@@ -3,7 +3,7 @@
 use super::Advice;
 use crate::rdma::RdmaError;
 use crate::rdma::whereabouts::Search;
-use crate::view::namespace::{MAX_LISTED, describe, inside, list_of, quoted};
+use crate::view::namespace::{describe, inside, list_of, quoted};
 
 /// What a driver cannot do.
 pub(super) fn driver_advice(error: &RdmaError, driver: Option<&str>) -> Advice {
@@ -74,6 +74,14 @@ pub(super) fn name_taken(error: &RdmaError, search: &Search) -> Advice {
     };
     let another = "choose another name, or rename that device";
     let rename = format!("rdmactl dev set {} name OTHER", quoted(name));
+    // Where names are unique in a namespace only (7.3), this is the one that counts.
+    if let Some(device) = search.here.first() {
+        let cause = format!(
+            "the device with index {} in this network namespace has the name {name}; {another}",
+            device.index
+        );
+        return (Some(cause), Some(rename));
+    }
     if let Some(first) = search.elsewhere.first() {
         let places = search
             .elsewhere
@@ -85,13 +93,6 @@ pub(super) fn name_taken(error: &RdmaError, search: &Search) -> Advice {
         );
         return (Some(cause), inside(&first.namespace, &rename));
     }
-    if let Some(device) = search.here.first() {
-        let cause = format!(
-            "the device with index {} in this network namespace has the name {name}; {another}",
-            device.index
-        );
-        return (Some(cause), Some(rename));
-    }
     let cause = format!(
         "a device that cannot be seen from here has the name {name}{}; choose another name",
         unseen(search)
@@ -101,18 +102,21 @@ pub(super) fn name_taken(error: &RdmaError, search: &Search) -> Advice {
 
 /// What a search could not look at.
 fn unseen(search: &Search) -> String {
-    match (search.unseen.len(), search.hidden) {
-        (0, 0) => String::new(),
-        (0, hidden) => format!(" ({hidden} processes of other users cannot be looked at)"),
-        (unseen, _) => {
-            let (namespaces, _) = search.unseen.split_at(unseen.min(MAX_LISTED));
-            let words = namespaces.iter().map(|(namespace, _)| namespace.word());
-            format!(
-                " (cannot look into {})",
-                words.collect::<Vec<_>>().join(", ")
-            )
-        }
+    let mut gaps = Vec::new();
+    if !search.unseen.is_empty() {
+        let words = search.unseen.iter().map(|(namespace, _)| namespace.word());
+        gaps.push(format!("cannot look into {}", list_of(words)));
     }
+    if search.hidden > 0 {
+        let hidden = search.hidden;
+        gaps.push(format!(
+            "{hidden} processes of other users cannot be looked at"
+        ));
+    }
+    if gaps.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", gaps.join("; "))
 }
 
 #[cfg(test)]

@@ -37,8 +37,11 @@ pub fn explain(error: &RdmaError, diagnosis: &Diagnosis) -> Explanation {
         Diagnosis::NotHere { search, near } => device::not_here(error, search, near),
         Diagnosis::NameTaken(search) => device::name_taken(error, search),
         Diagnosis::LastPort(last) => (
-            last.map(|last| format!("{error}: its ports are 1 to {last}"))
-                .or_else(|| Some(error.to_string())),
+            Some(match last {
+                None => error.to_string(),
+                Some(1) => format!("{error}: its only port is 1"),
+                Some(last) => format!("{error}: its ports are 1 to {last}"),
+            }),
             None,
         ),
         Diagnosis::NotPermitted {

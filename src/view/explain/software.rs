@@ -16,7 +16,8 @@ pub(super) fn link_type(kind: &str, offered: &[String]) -> Advice {
         ),
     };
     let module = if kind == "rxe" { "rdma_rxe" } else { kind };
-    let cure = known || matches!(kind, "rxe" | "siw");
+    // Where the lists of modules cannot be read, it may be there all the same.
+    let cure = known || offered.is_empty() && matches!(kind, "rxe" | "siw");
     (Some(cause), cure.then(|| format!("modprobe {module}")))
 }
 
@@ -68,9 +69,10 @@ mod tests {
         };
         let [_, cause, cure] = said(&refused(Errno::EINVAL), &kind("siw"));
         assert!(cause.ends_with("its modules offer rxe"), "{cause}");
-        assert_eq!(cure, "modprobe siw");
-        let [_, _, cure] = said(&refused(Errno::EINVAL), &kind("rex"));
         assert_eq!(cure, "");
+        let [_, cause, cure] = said(&refused(Errno::EINVAL), &kind("rxe"));
+        assert!(cause.contains("cannot be loaded"), "{cause}");
+        assert_eq!(cure, "modprobe rdma_rxe");
         let taken = Diagnosis::InterfaceTaken {
             netdev: "eth0".to_owned(),
             device: Some("rxe0".to_owned()),

@@ -288,7 +288,7 @@ const struct ib_device_ops lab_verbs_ops = {
 	.dealloc_pd = dealloc_pd,
 	.reg_user_mr = reg_user_mr,
 	.dereg_mr = dereg_mr,
-	.create_cq = create_cq,
+	.create_cq = create_cq,	/* 7.3 offers users the call only with this, and then makes the other one */
 #if LAB_CREATE_USER_CQ
 	.create_user_cq = create_cq,
 #endif

@@ -1,18 +1,56 @@
 //! Every case of the lab; a file's `cases()` lists its own.
 
+mod busy;
+mod cni_call;
+mod cni_chain;
+mod cni_rdma;
+mod cni_rdma_kills;
+mod cni_rdma_recovery;
+mod dev;
+mod explain;
 mod lab_itself;
+mod link;
+mod parity;
+mod persist;
+mod system;
 
 use crate::case::Case;
 
 pub(crate) fn all() -> Vec<Case> {
-    [("lab_itself", lab_itself::cases())]
-        .into_iter()
-        .flat_map(|(file, cases)| {
-            cases.into_iter().map(move |case| Case { name: format!("{file}::{}", case.name), ..case })
+    [
+        ("lab_itself", lab_itself::cases()),
+        ("busy", busy::cases()),
+        ("explain", explain::cases()),
+        ("persist", persist::cases()),
+        ("parity", parity::cases()),
+        ("system", system::cases()),
+        ("dev", dev::cases()),
+        ("link", link::cases()),
+        ("cni_rdma", cni_rdma::cases()),
+        ("cni_rdma_recovery", cni_rdma_recovery::cases()),
+        ("cni_rdma_kills", cni_rdma_kills::cases()),
+        ("cni_chain", cni_chain::cases()),
+    ]
+    .into_iter()
+    .flat_map(|(file, cases)| {
+        cases.into_iter().map(move |case| Case {
+            name: format!("{file}::{}", case.name),
+            ..case
         })
-        .collect()
+    })
+    .collect()
 }
 
 pub(crate) fn named(name: &str) -> Case {
-    all().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no case is named {name}"))
+    all()
+        .into_iter()
+        .find(|case| case.name == name)
+        .unwrap_or_else(|| panic!("no case is named {name}"))
+}
+
+/// Those with the same needs one after the other, so that the adapter is seldom loaded anew.
+pub(crate) fn in_order() -> Vec<Case> {
+    let mut cases = all();
+    cases.sort_by_key(|case| (case.pf, case.adapter, case.netns.word(), case.vfs));
+    cases
 }

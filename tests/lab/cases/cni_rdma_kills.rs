@@ -1,0 +1,129 @@
+//! The `rdma` plugin killed at every step: a later DEL, or a second ADD, leaves nothing behind.
+
+use super::cni_call::*;
+use crate::case::{Case, case};
+use crate::handle::Lab;
+use crate::output::Output;
+
+const FOLDERS: &[&str] = &["folder /"];
+
+/// Each step of a call is one of these: messages to the kernel, records, locks, namespaces.
+const STEPS: [&str; 8] = [
+    "sendto", "fsync", "linkat", "rename", "unlink", "flock", "setns", "write",
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    let exclusive = |name, run| case(name, run).exclusive().may_change(FOLDERS).limit(180);
+    vec![
+        exclusive("r17_add_killed_anywhere", r17_add_killed_anywhere),
+        exclusive("r17_add_killed_and_repeated", r17_add_killed_and_repeated),
+        exclusive("r17b_del_killed_anywhere", r17b_del_killed_anywhere),
+        exclusive("r17_killed_and_the_pod_dies", r17_killed_and_the_pod_dies),
+    ]
+}
+
+const POD: &str = "/run/netns/pod";
+/// `strace` ends as the program did.
+const KILLED: i32 = 137;
+
+/// A VF that goes into the pod and comes home.
+struct Traveller<'a> {
+    lab: &'a Lab,
+    vf: String,
+    name: String,
+}
+
+impl<'a> Traveller<'a> {
+    fn new(lab: &'a Lab) -> Self {
+        Self {
+            lab,
+            vf: lab.vf(0),
+            name: lab.vf_rdma(0),
+        }
+    }
+
+    fn call(&self, verb: &str, netns: &str) -> Output {
+        call(self.lab, verb, netns, &config(&self.vf))
+    }
+
+    fn is_home(&self) {
+        at_home(&self.vf, &self.name);
+    }
+
+    /// Kills `verb` at each of `steps`, each time later, and runs `then` after every kill; how many there were.
+    fn killed(&self, verb: &str, steps: &[&str], prepare: impl Fn(), then: impl Fn()) -> u32 {
+        let mut count = 0;
+        for step in steps {
+            for n in 1.. {
+                prepare();
+                let output = killed_at(self.lab, verb, &config(&self.vf), step, n);
+                if output.status != KILLED {
+                    output.ok();
+                    self.call("DEL", POD).ok();
+                    break;
+                }
+                count += 1;
+                then();
+            }
+        }
+        self.is_home();
+        count
+    }
+}
+
+fn r17_add_killed_anywhere(lab: &Lab) {
+    let traveller = Traveller::new(lab);
+    let _pod = lab.netns("pod");
+    let then = || {
+        traveller.call("DEL", POD).ok();
+        traveller.is_home();
+    };
+    let count = traveller.killed("ADD", &STEPS, || {}, then);
+    assert!(count > 10, "ADD was killed {count} times only");
+}
+
+fn r17_add_killed_and_repeated(lab: &Lab) {
+    let traveller = Traveller::new(lab);
+    let _pod = lab.netns("pod");
+    let then = || {
+        let again = traveller.call("ADD", POD);
+        // Only the last steps come after the record says that it is done.
+        if again.status != 0 {
+            refused(again, 102, "already has RDMA device");
+        }
+        assert_eq!(inside(lab, "pod"), [traveller.name.as_str()]);
+        traveller.call("DEL", POD).ok();
+        traveller.is_home();
+    };
+    traveller.killed("ADD", &["sendto", "rename", "write"], || {}, then);
+}
+
+fn r17b_del_killed_anywhere(lab: &Lab) {
+    let traveller = Traveller::new(lab);
+    let _pod = lab.netns("pod");
+    let prepare = || {
+        traveller.call("ADD", POD).ok();
+        lab.sh(&format!(
+            "nsenter --net={POD} rdma dev set {} name inside",
+            traveller.name
+        ))
+        .ok();
+    };
+    let then = || {
+        traveller.call("DEL", POD).ok();
+        traveller.is_home();
+    };
+    let count = traveller.killed("DEL", &["sendto", "unlink", "setns"], prepare, then);
+    assert!(count > 4, "DEL was killed {count} times only");
+}
+
+fn r17_killed_and_the_pod_dies(lab: &Lab) {
+    let traveller = Traveller::new(lab);
+    for n in 3..7 {
+        let _pod = lab.netns("pod");
+        killed_at(lab, "ADD", &config(&traveller.vf), "sendto", n);
+        lab.ip(&["netns", "delete", "pod"]).ok();
+        traveller.call("DEL", "").ok();
+        traveller.is_home();
+    }
+}
