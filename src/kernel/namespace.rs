@@ -5,12 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Host;
+use super::netns::NAME_FOLDERS;
 use super::netns::{Netns, NetnsError, NetnsId};
 use super::owner::Owner;
 use super::procfs::printable;
-
-/// Where namespaces get names: iproute2 and the container runtimes, and Docker.
-pub(super) const NAME_FOLDERS: [&str; 2] = ["/run/netns", "/run/docker/netns"];
 
 /// A process, and who answers for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, FileError};
-use super::namespace::{Holder, NAME_FOLDERS, Namespace, Process, below};
+use super::namespace::{Holder, Namespace, Process, below};
+use super::netns::NAME_FOLDERS;
 use super::netns::NetnsId;
 use super::owner::Owner;
 use super::procfs::Procfs;

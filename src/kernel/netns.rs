@@ -14,6 +14,9 @@ use nix::sched::{CloneFlags, setns};
 
 use super::Host;
 
+/// Where namespaces get names: iproute2 and the container runtimes, and Docker.
+pub(super) const NAME_FOLDERS: [&str; 2] = ["/run/netns", "/run/docker/netns"];
+
 /// The number that tells namespaces apart: the inode on nsfs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetnsId(pub u64);
@@ -95,7 +98,7 @@ impl Netns {
                 source,
             });
         }
-        let named = Self::open_path(&host.path("/run/netns").join(word), word);
+        let named = Self::open_path(&host.path(NAME_FOLDERS[0]).join(word), word);
         match (named, word.parse::<u32>()) {
             (Err(NetnsError::Open { .. }), Ok(pid)) => Self::of_process(host, pid, word),
             (named, _) => named,

@@ -13,7 +13,7 @@ use nix::sys::stat::Mode;
 
 use super::Host;
 use super::file::{self, FileError};
-use super::namespace::NAME_FOLDERS;
+use super::netns::NAME_FOLDERS;
 use super::netns::{Netns, NetnsId};
 
 /// Longest text read of one process; cgroup paths are the longest and stay far below.

@@ -13,16 +13,13 @@ pub fn about(plugin: Plugin, words: &[OsString], stdio: &mut Stdio<'_>) -> Optio
         .find(|word| word.len() > 1 && word.starts_with('-'))?;
     let name = plugin.name();
     let usage = format!(
-        "Usage of {name}:\n  -v\tShow application version\n  -version\n    \tShow application version\n"
+        "usage: {name} [-v | --version | -h | --help]\nA CNI plugin: a container runtime sets CNI_COMMAND and writes the configuration to stdin.\n"
     );
     let (text, err, status) = match flag.trim_start_matches('-') {
         "v" | "version" => (version(plugin), String::new(), 0),
         "h" | "help" => (String::new(), usage, 0),
         _ => {
-            let err = format!(
-                "flag provided but not defined: -{}\n{usage}",
-                flag.trim_start_matches('-')
-            );
+            let err = format!("{name}: unknown option {flag}\n{usage}");
             (String::new(), err, 2)
         }
     };

@@ -47,8 +47,9 @@ impl<'a> Log<'a> {
             .chars()
             .map(|c| if c.is_control() { '?' } else { c })
             .collect();
-        // Nowhere is left to complain.
-        let _ = writeln!(self.err, "{}: {level}{text}", self.plugin);
+        // In one write: others write there too. When it fails, nowhere is left to complain.
+        let line = format!("{}: {level}{text}\n", self.plugin);
+        let _ = self.err.write_all(line.as_bytes());
     }
 }
 

@@ -90,6 +90,7 @@ pub fn others(
 ) -> Result<Device, LeaseError> {
     let store = Store::new(host);
     let boot = state::boot_id(host)?;
+    let mut found = found;
     for entry in store.all()? {
         let Some(record) = entry.record else { continue };
         if record.device_id.as_ref() != Some(id) {
@@ -100,8 +101,9 @@ pub fn others(
             && boot.as_deref() == Some(lodging.boot.as_str())
         {
             restore_name(home, &found, &record.host_name)?;
+            found = device::with_index(home, found.index)?.unwrap_or(found);
         }
         store.folder().remove(&entry.name)?;
     }
-    Ok(device::with_index(home, found.index)?.unwrap_or(found))
+    Ok(found)
 }
