@@ -1,5 +1,6 @@
 //! Every case of the lab; a file's `cases()` lists its own.
 
+mod adapter;
 mod busy;
 mod cni_call;
 mod cni_chain;
@@ -19,6 +20,7 @@ use crate::case::Case;
 pub(crate) fn all() -> Vec<Case> {
     [
         ("lab_itself", lab_itself::cases()),
+        ("adapter", adapter::cases()),
         ("busy", busy::cases()),
         ("explain", explain::cases()),
         ("persist", persist::cases()),
