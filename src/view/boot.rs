@@ -8,19 +8,19 @@ use crate::types::NetnsMode;
 
 /// What `system show -d` sets beside the running mode.
 pub fn fields(settings: &BootSettings) -> Row {
-    let configured = match &settings.configured {
-        None => "-".to_owned(),
-        Some(configured) => word(configured.mode, "invalid"),
-    };
-    let mut row = vec![
-        Field::with_text(
-            "configured_netns",
-            "CONFIGURED",
-            format!("    configured {configured} "),
-            configured,
-        )
-        .broken(),
-    ];
+    let configured = settings
+        .configured
+        .as_ref()
+        .map(|configured| word(configured.mode, "invalid"));
+    let shown = configured.clone().unwrap_or_else(|| "-".to_owned());
+    let text = format!("    configured {shown} ");
+    let field = Field::with_text("configured_netns", "CONFIGURED", text, shown).broken();
+    // In JSON what is not configured is not there.
+    let mut row = vec![if configured.is_some() {
+        field
+    } else {
+        field.not_in_json()
+    }];
     if let Some(configured) = &settings.configured {
         let place = format!("{}:{}", configured.file.display(), configured.line);
         row.push(Field::with_text(
