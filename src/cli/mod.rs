@@ -12,6 +12,7 @@ use crate::view::{Field, Format, Style, View};
 mod dev;
 mod failure;
 mod link;
+mod monitor;
 mod system;
 mod words;
 
@@ -98,6 +99,8 @@ enum Object {
     Link(link::Link),
     /// Settings of the whole RDMA subsystem
     System(system::System),
+    /// Tell what changes, as it changes
+    Monitor(monitor::Monitor),
 }
 
 /// What a command works with.
@@ -221,6 +224,7 @@ fn dispatch(object: Object, context: &mut Context<'_>) -> Result<(), Failure> {
         Object::Dev(dev) => dev.run(context),
         Object::Link(link) => link.run(context),
         Object::System(system) => system.run(context),
+        Object::Monitor(monitor) => monitor.run(context),
     }
 }
 

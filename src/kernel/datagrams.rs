@@ -6,6 +6,8 @@ use std::io;
 use netlink_sys::Socket;
 use nix::libc;
 
+use crate::wire::nldev::event;
+
 /// Sends and receives whole netlink datagrams; a socket in production, a tape in tests.
 pub trait Datagrams: Send {
     /// Sends one datagram to the kernel.
@@ -22,13 +24,20 @@ pub enum Protocol {
     Rdma,
     /// NETLINK_ROUTE.
     Route,
+    /// NETLINK_RDMA's announcements, Linux 6.12.
+    RdmaEvents,
+    /// NETLINK_ROUTE's announcements of interfaces.
+    LinkEvents,
+    /// NETLINK_KOBJECT_UEVENT: what udev hears.
+    Uevents,
 }
 
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Rdma => "NETLINK_RDMA",
-            Self::Route => "NETLINK_ROUTE",
+            Self::Rdma | Self::RdmaEvents => "NETLINK_RDMA",
+            Self::Route | Self::LinkEvents => "NETLINK_ROUTE",
+            Self::Uevents => "NETLINK_KOBJECT_UEVENT",
         })
     }
 }
@@ -37,15 +46,32 @@ impl fmt::Display for Protocol {
 /// (`netlink_recvmsg`, `net/netlink/af_netlink.c`).
 const USUAL_SIZE: usize = 32 * 1024;
 
+/// Announcements come in bursts: 120 VFs that go take several hundred at once.
+const EVENT_BUFFER: usize = 2 * 1024 * 1024;
+
+/// `RTNLGRP_LINK` (`uapi/linux/rtnetlink.h`).
+const RTNLGRP_LINK: u32 = 1;
+/// The group of the kernel's own uevents; udev passes them on to group 2.
+const KERNEL_UEVENTS: u32 = 1;
+
 /// Opens a socket in the calling thread's namespace; it stays there for life.
 ///
 /// No bind: the kernel gives the socket an address with the first datagram.
 pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
-    let number = match protocol {
-        Protocol::Rdma => libc::NETLINK_RDMA,
-        Protocol::Route => libc::NETLINK_ROUTE,
+    let (number, group) = match protocol {
+        Protocol::Rdma => (libc::NETLINK_RDMA, None),
+        Protocol::Route => (libc::NETLINK_ROUTE, None),
+        Protocol::RdmaEvents => (libc::NETLINK_RDMA, Some(event::GROUP)),
+        Protocol::LinkEvents => (libc::NETLINK_ROUTE, Some(RTNLGRP_LINK)),
+        Protocol::Uevents => (libc::NETLINK_KOBJECT_UEVENT, Some(KERNEL_UEVENTS)),
     };
-    let socket = Socket::new(number as isize)?;
+    let mut socket = Socket::new(number as isize)?;
+    if let Some(group) = group {
+        socket.bind_auto()?;
+        socket.set_rx_buf_sz(EVENT_BUFFER as libc::c_int)?;
+        socket.add_membership(group)?;
+        return Ok(Box::new(socket));
+    }
     socket.set_ext_ack(true)?;
     socket.set_cap_ack(true)?;
     Ok(Box::new(socket))

@@ -31,7 +31,7 @@ pub use file::FileError;
 pub use lock::{Lock, LockError};
 pub use namespace::Namespace;
 pub use namespaces::Survey;
-pub use netlink::{Conn, NetlinkError, Refusal};
+pub use netlink::{Conn, Events, NetlinkError, Refusal};
 pub use netns::{Netns, NetnsError};
 pub use privilege::Privilege;
 pub use sysfs::{Sysfs, SysfsError};
@@ -84,6 +84,16 @@ impl Host {
     /// [`NetlinkError::Open`].
     pub fn route(&self) -> Result<Conn, NetlinkError> {
         self.connect(Protocol::Route)
+    }
+
+    /// Opens a socket for announcements in the calling thread's namespace.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`]; EINVAL when the kernel announces nothing of the kind.
+    pub fn events(&self, protocol: Protocol) -> Result<Events, NetlinkError> {
+        let datagrams =
+            (self.open)(protocol).map_err(|source| NetlinkError::Open { protocol, source })?;
+        Ok(Events::new(datagrams))
     }
 
     fn connect(&self, protocol: Protocol) -> Result<Conn, NetlinkError> {

@@ -165,12 +165,7 @@ impl Conn {
         // A bad entry is remembered, and the answer read to its end: the socket is used again.
         let mut malformed = None;
         loop {
-            self.datagrams.receive(&mut self.buffer).map_err(|error| {
-                match error.raw_os_error().map(Errno::from_raw) {
-                    Some(Errno::ENOBUFS) => NetlinkError::Overrun,
-                    _ => NetlinkError::Transport(error),
-                }
-            })?;
+            self.datagrams.receive(&mut self.buffer).map_err(lost)?;
             for message in Messages(&self.buffer) {
                 let message = message?;
                 if message.sequence != self.sequence {
@@ -194,6 +189,54 @@ impl Conn {
                 }
             }
         }
+    }
+}
+
+/// Announcements, as they come; nothing is ever sent.
+pub struct Events {
+    datagrams: Box<dyn Datagrams>,
+    buffer: Vec<u8>,
+}
+
+impl Events {
+    /// Listens over `datagrams`.
+    pub fn new(datagrams: Box<dyn Datagrams>) -> Self {
+        Self {
+            datagrams,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Waits for the next datagram of netlink messages: type and body of each.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Overrun`] when some were lost, after which more may come;
+    /// [`NetlinkError::Transport`], [`NetlinkError::Malformed`].
+    pub fn next(&mut self) -> Result<Vec<(u16, Vec<u8>)>, NetlinkError> {
+        self.wait()?;
+        let mut messages = Vec::new();
+        for message in Messages(&self.buffer) {
+            let message = message?;
+            messages.push((message.kind, message.body.to_vec()));
+        }
+        Ok(messages)
+    }
+
+    /// Waits for the next datagram, whatever is in it.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn wait(&mut self) -> Result<&[u8], NetlinkError> {
+        self.datagrams.receive(&mut self.buffer).map_err(lost)?;
+        Ok(&self.buffer)
+    }
+}
+
+/// ENOBUFS: the socket's buffer was full, and the kernel dropped what came.
+fn lost(error: io::Error) -> NetlinkError {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOBUFS) => NetlinkError::Overrun,
+        _ => NetlinkError::Transport(error),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod error;
 pub mod lease;
 pub mod link;
 pub mod mode;
+pub mod monitor;
 pub mod persist;
 pub mod system;
 pub mod whereabouts;

@@ -19,6 +19,14 @@ pub fn render(rows: &[Row], pretty: bool) -> String {
     out
 }
 
+/// One record as an object on a line of its own.
+pub fn line(row: &Row) -> String {
+    let mut out = String::new();
+    object(&mut out, row, false);
+    out.push('\n');
+    out
+}
+
 fn object(out: &mut String, row: &Row, pretty: bool) {
     out.push('{');
     let mut first = true;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 pub mod boot;
 pub mod device;
+pub mod event;
 pub mod explain;
 pub mod field;
 pub mod json;
@@ -69,6 +70,29 @@ impl<'a> View<'a> {
             Format::Table { width } => table::render(rows, width),
         };
         self.out.write_all(output.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// Prints one record of a stream at once: a line of text, or a JSON object on a line of its own.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn streamed(&mut self, row: &Row) -> io::Result<()> {
+        let line = match self.style.format {
+            Format::Json => json::line(row),
+            Format::Text | Format::Table { .. } => {
+                text::render(std::slice::from_ref(row), self.style.oneline)
+            }
+        };
+        self.raw(&line)
+    }
+
+    /// Prints characters as they are, at once.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn raw(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
 

@@ -2,6 +2,7 @@
 
 pub mod attr_ids;
 pub mod device;
+pub mod event;
 pub mod link;
 pub mod port;
 pub mod system;

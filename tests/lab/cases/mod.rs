@@ -11,6 +11,7 @@ mod dev;
 mod explain;
 mod lab_itself;
 mod link;
+mod monitor;
 mod parity;
 mod persist;
 mod system;
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("explain", explain::cases()),
         ("persist", persist::cases()),
         ("parity", parity::cases()),
+        ("monitor", monitor::cases()),
         ("system", system::cases()),
         ("dev", dev::cases()),
         ("link", link::cases()),
