@@ -46,7 +46,7 @@ fn announcements(cx: &mut Context<'_>) -> Result<(), Failure> {
         cx.view.raw("[")?;
     }
     loop {
-        let events = match listening.next() {
+        let events = match listening.heard() {
             Ok(events) => events,
             // Some are lost, and nothing tells which; the plain monitor looks again and says so.
             Err(NetlinkError::Overrun) => continue,
@@ -66,7 +66,7 @@ fn changes(cx: &mut Context<'_>, all_netns: bool) -> Result<(), Failure> {
     let (mut watch, there) = Watch::begin(cx.host, all_netns).map_err(|error| failed(cx, error))?;
     tell(cx, &there)?;
     loop {
-        let changes = watch.next().map_err(|error| failed(cx, error))?;
+        let changes = watch.changed().map_err(|error| failed(cx, error))?;
         tell(cx, &changes)?;
     }
 }

@@ -212,7 +212,7 @@ impl Events {
     /// # Errors
     /// [`NetlinkError::Overrun`] when some were lost, after which more may come;
     /// [`NetlinkError::Transport`], [`NetlinkError::Malformed`].
-    pub fn next(&mut self) -> Result<Vec<(u16, Vec<u8>)>, NetlinkError> {
+    pub fn heard(&mut self) -> Result<Vec<(u16, Vec<u8>)>, NetlinkError> {
         self.wait()?;
         let mut messages = Vec::new();
         for message in Messages(&self.buffer) {
@@ -225,7 +225,7 @@ impl Events {
     /// Waits for the next datagram, whatever is in it.
     ///
     /// # Errors
-    /// As [`Self::next`].
+    /// As [`Self::heard`].
     pub fn wait(&mut self) -> Result<&[u8], NetlinkError> {
         self.datagrams.receive(&mut self.buffer).map_err(lost)?;
         Ok(&self.buffer)

@@ -28,8 +28,8 @@ impl Announcements {
     ///
     /// # Errors
     /// [`NetlinkError`].
-    pub fn next(&mut self) -> Result<Vec<Event>, NetlinkError> {
-        let messages = self.0.next()?;
+    pub fn heard(&mut self) -> Result<Vec<Event>, NetlinkError> {
+        let messages = self.0.heard()?;
         let events = messages
             .iter()
             .filter_map(|(kind, body)| Event::decode(*kind, body));

@@ -68,7 +68,7 @@ impl<'a> Watch<'a> {
     ///
     /// # Errors
     /// [`RdmaError`].
-    pub fn next(&mut self) -> Result<Vec<Change>, RdmaError> {
+    pub fn changed(&mut self) -> Result<Vec<Change>, RdmaError> {
         loop {
             let mut lost = match self.signs.recv_timeout(PATROL) {
                 Ok(sign) => matches!(sign, Sign::Lost),
@@ -109,7 +109,7 @@ impl<'a> Watch<'a> {
         let own = names.iter().find(|namespace| namespace.is_current);
         let label = own.map_or_else(String::new, |namespace| namespace.word());
         if let Some(here) = &here {
-            self.listen(here.id(), |host| open(host));
+            self.listen(here.id(), open);
         }
         scene.add(&mut conn, &label)?;
         for namespace in names.iter().filter(|namespace| !namespace.is_current) {
