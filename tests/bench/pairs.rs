@@ -1,0 +1,87 @@
+//! Two commands in turn: a machine that changes its pace changes it for both, pair by pair.
+#![allow(
+    dead_code,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods
+)]
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
+/// Runs the two in turn and prints the medians and the median of the ratios of each figure.
+pub fn compare(
+    name: &str,
+    theirs_name: &str,
+    ours: impl Fn() -> Command,
+    theirs: impl Fn() -> Command,
+    runs: usize,
+) {
+    for _ in 0..runs.min(10) {
+        once(ours());
+        once(theirs());
+    }
+    let pairs: Vec<(Cost, Cost)> = (0..runs).map(|_| (once(ours()), once(theirs()))).collect();
+    for (figure, of) in [
+        ("wall", Cost::wall as fn(&Cost) -> f64),
+        ("user+system", Cost::cpu),
+    ] {
+        let ours = median(pairs.iter().map(|(ours, _)| of(ours)));
+        let theirs = median(pairs.iter().map(|(_, theirs)| of(theirs)));
+        let ratio = median(
+            pairs
+                .iter()
+                .map(|(ours, theirs)| of(ours) / of(theirs).max(1.0)),
+        );
+        println!(
+            "{name:<26} {figure:<12} ours {ours:>7.0}  {theirs_name} {theirs:>7.0}  ratio {ratio:.2}"
+        );
+    }
+}
+
+struct Cost {
+    wall: Duration,
+    cpu: i64,
+}
+
+impl Cost {
+    fn wall(&self) -> f64 {
+        self.wall.as_secs_f64() * 1e6
+    }
+
+    fn cpu(&self) -> f64 {
+        self.cpu as f64
+    }
+}
+
+fn once(mut command: Command) -> Cost {
+    let before = children();
+    let begun = Instant::now();
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    let wall = begun.elapsed();
+    assert!(status.success(), "{command:?}: {status}");
+    Cost {
+        wall,
+        cpu: children() - before,
+    }
+}
+
+/// Microseconds of user and system time of all children so far.
+fn children() -> i64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
