@@ -131,7 +131,7 @@ fn link_show_by_device_and_by_port() {
         printed(&by_port(), "rdma -d link show mlx5_1/1"),
         format!("{line}netdev_index 5 \n    caps: <SM>\n")
     );
-    let by_device = devices().then(port::dump(1), vec![entry(0x1405, &one()), done(0)]);
+    let by_device = devices().then(port::get(1, 1), vec![data(GET, &one())]);
     assert_eq!(
         printed(&by_device, "rdmactl link show mlx5_1"),
         format!("{line}\n")

@@ -90,7 +90,10 @@ fn an_interrupted_listing_is_begun_again() {
     let torn = Answer::Bytes(message(GET, 2 | 0x10, 0, named(0, "mlx5_0").body()));
     let tape = Tape::default()
         .then(device::dump(), vec![torn, done(0)])
-        .then(device::dump(), vec![Answer::Errno(Errno::ENOBUFS as i32)])
+        .then(
+            device::dump(),
+            vec![Answer::Errno(Errno::ENOBUFS as i32), done(0)],
+        )
         .then(
             device::dump(),
             vec![entry(GET, &named(1, "mlx5_1")), done(0)],
@@ -168,6 +171,32 @@ fn an_acknowledgement_without_data_is_no_object() {
         .get(&device::get(0), Device::decode)
         .unwrap_err();
     assert!(matches!(error, NetlinkError::Malformed(_)), "{error}");
+}
+
+#[test]
+fn many_questions_in_few_datagrams() {
+    let port = |index: u32| named(index, "mlx5").u32(RDMA_NLDEV_ATTR_PORT_INDEX, 1);
+    let mut tape = Tape::default();
+    let questions: Vec<Request> = (0..20).map(|index| port::get(index, 1)).collect();
+    for index in 0..20 {
+        let answer = if index == 7 {
+            ack(Errno::EINVAL as i32)
+        } else {
+            data(GET, &port(index))
+        };
+        tape = tape.then(port::get(index, 1), vec![answer]);
+    }
+    let answers = Conn::new(tape.socket())
+        .get_all(&questions, Port::decode)
+        .unwrap();
+    assert_eq!(answers.len(), 20);
+    for (index, answer) in answers.iter().enumerate() {
+        match answer {
+            Ok(port) => assert_eq!(port.device_index as usize, index),
+            Err(error) => assert_eq!((index, error.errno()), (7, Some(Errno::EINVAL))),
+        }
+    }
+    assert!(tape.is_over());
 }
 
 #[test]

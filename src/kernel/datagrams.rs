@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use netlink_sys::Socket;
+use nix::errno::Errno;
 use nix::libc;
 
 use crate::wire::nldev::event;
@@ -70,16 +71,32 @@ pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
         socket.bind_auto()?;
         socket.set_rx_buf_sz(EVENT_BUFFER as libc::c_int)?;
         socket.add_membership(group)?;
-        return Ok(Box::new(socket));
+    } else {
+        socket.set_ext_ack(true)?;
+        socket.set_cap_ack(true)?;
     }
-    socket.set_ext_ack(true)?;
-    socket.set_cap_ack(true)?;
-    Ok(Box::new(socket))
+    // NETLINK_RDMA's answers are at most 8 KiB (NLMSG_DEFAULT_SIZE), its listings 32 KiB, and it sends a datagram for
+    // each device: a look at every one of them would double the system calls.
+    let peeks = protocol != Protocol::Rdma;
+    Ok(Box::new(KernelSocket {
+        socket,
+        peeks,
+        room: USUAL_SIZE,
+    }))
 }
 
-impl Datagrams for Socket {
+/// A netlink socket of this machine.
+struct KernelSocket {
+    socket: Socket,
+    /// Messages of any size may come: each is looked at before it is taken.
+    peeks: bool,
+    /// Bytes that are set aside for a datagram.
+    room: usize,
+}
+
+impl Datagrams for KernelSocket {
     fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
-        let sent = retry(|| Socket::send(self, datagram, 0))?;
+        let sent = retry(|| self.socket.send(datagram, 0))?;
         if sent == datagram.len() {
             Ok(())
         } else {
@@ -90,10 +107,21 @@ impl Datagrams for Socket {
     fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
         loop {
             into.clear();
-            let mut no_room: &mut [u8] = &mut [];
-            let size = retry(|| self.recv(&mut no_room, libc::MSG_PEEK | libc::MSG_TRUNC))?;
-            into.reserve(size.max(USUAL_SIZE));
-            let (_, sender) = retry(|| self.recv_from(into, libc::MSG_TRUNC))?;
+            if self.peeks {
+                let mut no_room: &mut [u8] = &mut [];
+                let size = retry(|| {
+                    self.socket
+                        .recv(&mut no_room, libc::MSG_PEEK | libc::MSG_TRUNC)
+                })?;
+                self.room = self.room.max(size);
+            }
+            into.reserve(self.room);
+            let (size, sender) = retry(|| self.socket.recv_from(into, libc::MSG_TRUNC))?;
+            if size > into.len() {
+                // Lost like one that found the socket's buffer full, and asked for again in the same way.
+                self.room = size;
+                return Err(Errno::ENOBUFS.into());
+            }
             // Port 0 is the kernel; any process may send to our address.
             if sender.port_number() == 0 {
                 return Ok(());

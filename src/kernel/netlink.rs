@@ -15,6 +15,10 @@ use crate::wire::{DecodeError, Request};
 /// How often a listing is begun again when the kernel says that it changed meanwhile.
 const DUMP_TRIES: u32 = 8;
 
+/// How many questions are sent before their answers are read: an answer takes up to 8 KiB of the
+/// socket's buffer, which has 208 KiB.
+const AT_ONCE: usize = 16;
+
 /// The kernel's refusal of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -90,7 +94,7 @@ impl Conn {
         Ok(())
     }
 
-    /// Asks for one object and decodes the first data message of the answer.
+    /// Asks for one object and decodes the data message of the answer.
     ///
     /// # Errors
     /// As [`Self::change`]; [`DecodeError::Missing`] when an acknowledgement came without data.
@@ -128,7 +132,7 @@ impl Conn {
             match outcome {
                 Ok(Completeness::Whole) => return Ok(found),
                 Ok(Completeness::Interrupted) => last = NetlinkError::Unstable,
-                Err(NetlinkError::Overrun) => last = NetlinkError::Overrun,
+                Ok(Completeness::Overrun) => last = NetlinkError::Overrun,
                 Err(error) => return Err(error),
             }
         }
@@ -152,6 +156,51 @@ impl Conn {
         }
     }
 
+    /// Asks many questions, several in a datagram, and decodes the answer to each.
+    ///
+    /// # Errors
+    /// As [`Self::change`] when the kernel cannot be asked; what it refuses is in the answers.
+    pub fn get_all<T>(
+        &mut self,
+        questions: &[Request],
+        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Vec<Result<T, NetlinkError>>, NetlinkError> {
+        let mut answers = Vec::with_capacity(questions.len());
+        for questions in questions.chunks(AT_ONCE) {
+            let first = self.sequence.wrapping_add(1);
+            let mut datagram = Vec::new();
+            for question in questions {
+                self.sequence = self.sequence.wrapping_add(1);
+                datagram.extend(question.datagram(self.sequence));
+            }
+            self.datagrams
+                .send(&datagram)
+                .map_err(NetlinkError::Transport)?;
+            let mut found: Vec<Option<Result<T, NetlinkError>>> = Vec::new();
+            found.resize_with(questions.len(), || None);
+            while found.iter().any(Option::is_none) {
+                self.datagrams.receive(&mut self.buffer).map_err(lost)?;
+                for message in Messages(&self.buffer) {
+                    let message = message?;
+                    let at = message.sequence.wrapping_sub(first) as usize;
+                    let Some(slot) = found.get_mut(at).filter(|slot| slot.is_none()) else {
+                        continue;
+                    };
+                    *slot = match message.kind {
+                        NLMSG_NOOP => None,
+                        NLMSG_ERROR => {
+                            let missing = || DecodeError::Missing("data message").into();
+                            Some(verdict(&message).and_then(|()| Err(missing())))
+                        }
+                        _ => Some(decode(message.body).map_err(NetlinkError::from)),
+                    };
+                }
+            }
+            answers.extend(found.into_iter().flatten());
+        }
+        Ok(answers)
+    }
+
     fn exchange(
         &mut self,
         request: &Request,
@@ -161,32 +210,41 @@ impl Conn {
         self.datagrams
             .send(&request.datagram(self.sequence))
             .map_err(NetlinkError::Transport)?;
+        let one_message = !request.is_dump() && !request.is_acknowledged();
         let mut state = Completeness::Whole;
         // A bad entry is remembered, and the answer read to its end: the socket is used again.
         let mut malformed = None;
         loop {
-            self.datagrams.receive(&mut self.buffer).map_err(lost)?;
+            match self.datagrams.receive(&mut self.buffer).map_err(lost) {
+                // A listing goes on, and the kernel begins no other before its end has been read.
+                Err(NetlinkError::Overrun) if request.is_dump() => {
+                    state = Completeness::Overrun;
+                    continue;
+                }
+                outcome => outcome?,
+            }
             for message in Messages(&self.buffer) {
                 let message = message?;
                 if message.sequence != self.sequence {
                     continue;
                 }
-                if message.flags & NLM_F_DUMP_INTR != 0 {
+                if message.flags & NLM_F_DUMP_INTR != 0 && state == Completeness::Whole {
                     state = Completeness::Interrupted;
                 }
                 match message.kind {
-                    NLMSG_NOOP => {}
+                    NLMSG_NOOP => continue,
                     NLMSG_OVERRUN => return Err(NetlinkError::Overrun),
-                    NLMSG_ERROR | NLMSG_DONE => {
-                        verdict(&message)?;
-                        return malformed.map_or(Ok(state), |error: DecodeError| Err(error.into()));
-                    }
+                    NLMSG_ERROR | NLMSG_DONE => verdict(&message)?,
                     _ => {
                         if let Err(error) = data(message.body) {
                             malformed.get_or_insert(error);
                         }
+                        if !one_message {
+                            continue;
+                        }
                     }
                 }
+                return malformed.map_or(Ok(state), |error: DecodeError| Err(error.into()));
             }
         }
     }
@@ -240,9 +298,11 @@ fn lost(error: io::Error) -> NetlinkError {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Completeness {
     Whole,
     Interrupted,
+    Overrun,
 }
 
 struct Message<'a> {

@@ -19,15 +19,11 @@ use crate::wire::nldev::port::{self, Port};
 pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Port>, RdmaError> {
     let devices = device::list(conn)?;
     let Some(selector) = selector else {
-        let mut ports = Vec::new();
-        for device in &devices {
-            ports.extend(ports_of(conn, device)?);
-        }
-        return Ok(ports);
+        return ports_of(conn, &devices);
     };
     let named = |name: &str| devices.iter().find(|device| device.name == name);
     if let Some(device) = named(selector.as_str()) {
-        return ports_of(conn, device);
+        return ports_of(conn, std::slice::from_ref(device));
     }
     let found = selector
         .split()
@@ -52,11 +48,23 @@ pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Por
     }
 }
 
-fn ports_of(conn: &mut Conn, device: &Device) -> Result<Vec<Port>, RdmaError> {
-    match conn.list(&port::dump(device.index), Port::decode) {
-        Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(Vec::new()),
-        other => Ok(other?),
+/// All ports of some devices; one that disappears meanwhile has none.
+fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Vec<Port>, RdmaError> {
+    let of_one = |device: &Device| {
+        let index = device.index;
+        (1..=device.last_port.unwrap_or(0)).map(move |number| port::get(index, number))
+    };
+    let questions: Vec<_> = devices.iter().flat_map(of_one).collect();
+    let mut ports = Vec::with_capacity(questions.len());
+    for answer in conn.get_all(&questions, Port::decode)? {
+        match answer {
+            Ok(port) => ports.push(port),
+            // nldev cannot see the device or the port from here any more (nldev_port_get_doit).
+            Err(error) if error.errno() == Some(Errno::EINVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(ports)
 }
 
 /// Adds the software device `name` of `driver` to `netdev`.

@@ -25,6 +25,15 @@ impl Request {
         }
     }
 
+    /// One question, answered by one data message or a refusal; no acknowledgement follows.
+    pub fn question(kind: u16) -> Self {
+        Self {
+            kind,
+            flags: NLM_F_REQUEST,
+            body: Vec::new(),
+        }
+    }
+
     /// A listing, ended by `NLMSG_DONE`.
     pub fn dump(kind: u16) -> Self {
         Self {
@@ -37,6 +46,11 @@ impl Request {
     /// Whether the answer is a listing.
     pub fn is_dump(&self) -> bool {
         self.flags & NLM_F_DUMP == NLM_F_DUMP
+    }
+
+    /// Whether an acknowledgement ends the answer.
+    pub fn is_acknowledged(&self) -> bool {
+        self.flags & NLM_F_ACK != 0
     }
 
     /// The type of the message.

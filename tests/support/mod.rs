@@ -47,7 +47,6 @@ impl Tape {
     pub fn socket(&self) -> Box<dyn Datagrams> {
         Box::new(Player {
             tape: self.clone(),
-            sequence: 0,
             queue: VecDeque::new(),
         })
     }
@@ -61,26 +60,30 @@ impl Tape {
 
 struct Player {
     tape: Tape,
-    sequence: u32,
-    queue: VecDeque<Answer>,
+    /// Answers, each with the number of the request it belongs to.
+    queue: VecDeque<(u32, Answer)>,
 }
 
 impl Datagrams for Player {
     fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
-        self.sequence = u32::from_ne_bytes(datagram[8..12].try_into().unwrap());
-        let turn = self
-            .tape
-            .0
-            .lock()
-            .unwrap()
-            .pop_front()
-            .expect("a request behind the end of the tape");
-        assert_eq!(
-            datagram,
-            turn.request.datagram(self.sequence),
-            "not the request the tape expects"
-        );
-        self.queue = turn.answers.into();
+        self.queue.clear();
+        for request in messages(datagram) {
+            let sequence = u32::from_ne_bytes(request[8..12].try_into().unwrap());
+            let turn = self
+                .tape
+                .0
+                .lock()
+                .unwrap()
+                .pop_front()
+                .expect("a request behind the end of the tape");
+            assert_eq!(
+                request,
+                turn.request.datagram(sequence),
+                "not the request the tape expects"
+            );
+            self.queue
+                .extend(turn.answers.into_iter().map(|answer| (sequence, answer)));
+        }
         Ok(())
     }
 
@@ -90,14 +93,14 @@ impl Datagrams for Player {
             .pop_front()
             .expect("the program waits for more than the tape has")
         {
-            Answer::Errno(errno) => Err(io::Error::from_raw_os_error(errno)),
-            Answer::Bytes(mut bytes) => {
+            (_, Answer::Errno(errno)) => Err(io::Error::from_raw_os_error(errno)),
+            (sequence, Answer::Bytes(mut bytes)) => {
                 // The tape does not know the number of the request it answers.
                 let mut at = 0;
                 while at + 16 <= bytes.len() {
                     let length = u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
                     if bytes[at + 8..at + 12] == [0; 4] {
-                        bytes[at + 8..at + 12].copy_from_slice(&self.sequence.to_ne_bytes());
+                        bytes[at + 8..at + 12].copy_from_slice(&sequence.to_ne_bytes());
                     }
                     at += length.max(16).next_multiple_of(4);
                 }
@@ -106,6 +109,18 @@ impl Datagrams for Player {
             }
         }
     }
+}
+
+/// The messages of a datagram that the program sent.
+fn messages(datagram: &[u8]) -> Vec<&[u8]> {
+    let mut rest = datagram;
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let length = u32::from_ne_bytes(rest[..4].try_into().unwrap()) as usize;
+        found.push(&rest[..length]);
+        rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+    }
+    found
 }
 
 /// A message as the kernel sends it; `sequence` 0 is replaced by that of the request.

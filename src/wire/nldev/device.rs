@@ -71,7 +71,7 @@ pub fn dump() -> Request {
 
 /// Asks for one device.
 pub fn get(index: u32) -> Request {
-    Request::new(message_type(op::GET)).u32(RDMA_NLDEV_ATTR_DEV_INDEX, index)
+    Request::question(message_type(op::GET)).u32(RDMA_NLDEV_ATTR_DEV_INDEX, index)
 }
 
 /// Renames a device.

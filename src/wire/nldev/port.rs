@@ -64,7 +64,7 @@ impl Port {
 
 /// Asks for one port.
 pub fn get(device: u32, port: u32) -> Request {
-    Request::new(message_type(op::PORT_GET))
+    Request::question(message_type(op::PORT_GET))
         .u32(RDMA_NLDEV_ATTR_DEV_INDEX, device)
         .u32(RDMA_NLDEV_ATTR_PORT_INDEX, port)
 }

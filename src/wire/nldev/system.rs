@@ -47,7 +47,7 @@ impl System {
 
 /// Asks for the settings.
 pub fn get() -> Request {
-    Request::new(message_type(op::SYS_GET))
+    Request::question(message_type(op::SYS_GET))
 }
 
 /// Sets the namespace mode.
