@@ -43,9 +43,14 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Listings fill the reader's buffer up to this size, so a smaller one costs more calls
-/// (`netlink_recvmsg`, `net/netlink/af_netlink.c`).
-const USUAL_SIZE: usize = 32 * 1024;
+/// Every answer but a listing fits here: `NLMSG_DEFAULT_SIZE` (`include/net/netlink.h`) is less.
+const SMALL: usize = 8 * 1024;
+/// The kernel makes each part of a listing as large as the reader's largest buffer so far, at most
+/// this (`netlink_recvmsg`, `net/netlink/af_netlink.c`). It pays where parts come full; devices come
+/// one to a part, whatever room there is.
+const LARGE: usize = 32 * 1024;
+/// A part larger than this is taken for a full one.
+const FULL: usize = 2 * 1024;
 
 /// Announcements come in bursts: 120 VFs that go take several hundred at once.
 const EVENT_BUFFER: usize = 2 * 1024 * 1024;
@@ -81,7 +86,7 @@ pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
     Ok(Box::new(KernelSocket {
         socket,
         peeks,
-        room: USUAL_SIZE,
+        room: if peeks { LARGE } else { SMALL },
     }))
 }
 
@@ -117,9 +122,12 @@ impl Datagrams for KernelSocket {
             }
             into.reserve(self.room);
             let (size, sender) = retry(|| self.socket.recv_from(into, libc::MSG_TRUNC))?;
+            if size > FULL {
+                self.room = self.room.max(LARGE);
+            }
             if size > into.len() {
                 // Lost like one that found the socket's buffer full, and asked for again in the same way.
-                self.room = size;
+                self.room = self.room.max(size);
                 return Err(Errno::ENOBUFS.into());
             }
             // Port 0 is the kernel; any process may send to our address.
