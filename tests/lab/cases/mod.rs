@@ -14,6 +14,7 @@ mod link;
 mod monitor;
 mod parity;
 mod persist;
+mod scraping;
 mod system;
 
 use crate::case::Case;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("persist", persist::cases()),
         ("parity", parity::cases()),
         ("monitor", monitor::cases()),
+        ("scraping", scraping::cases()),
         ("system", system::cases()),
         ("dev", dev::cases()),
         ("link", link::cases()),
