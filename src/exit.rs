@@ -33,20 +33,28 @@ impl Exit {
     pub fn of(outcome: Result<(), Failure>, err: &mut dyn Write) -> Self {
         let (text, exit) = match outcome {
             Ok(()) => return Self::Done,
-            Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Self::Done;
-            }
-            Err(Failure::Output(error)) => (
-                format!("error: cannot write the output: {error}\n"),
-                Self::Failed,
-            ),
-            Err(Failure::Words(error)) => (error.render().to_string(), Self::Usage),
-            Err(Failure::Usage(invalid)) => (format!("error: {invalid}\n"), Self::Usage),
-            Err(Failure::Explained(explanation)) => (said(&explanation), Self::Failed),
+            Err(failure) => told(failure),
         };
         // Nowhere is left to say that saying it failed.
         let _ = err.write_all(text.as_bytes());
         exit
+    }
+}
+
+/// What is said of a failure, and how it ends the run.
+fn told(failure: Failure) -> (String, Exit) {
+    match failure {
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            (String::new(), Exit::Done)
+        }
+        Failure::Output(error) => (
+            format!("error: cannot write the output: {error}\n"),
+            Exit::Failed,
+        ),
+        Failure::Words(error) => (error.render().to_string(), Exit::Usage),
+        Failure::Usage(invalid) => (format!("error: {invalid}\n"), Exit::Usage),
+        Failure::Explained(explanation) => (said(&explanation), Exit::Failed),
+        Failure::Several(failures) => (failures.iter().map(said).collect(), Exit::Failed),
     }
 }
 

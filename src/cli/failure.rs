@@ -15,6 +15,8 @@ use crate::view::explain::{self, Explanation};
 pub enum Failure {
     /// An operation failed, and why is known.
     Explained(Box<Explanation>),
+    /// Parts of a listing are missing, each for its own reason; the rest has been printed.
+    Several(Vec<Explanation>),
     /// The words make no command.
     Words(clap::Error),
     /// A word is not the value it should be.
@@ -56,6 +58,18 @@ impl Context<'_> {
     /// Says why an operation that needs no more than a connection failed.
     pub(super) fn explain_plain(&self, conn: &mut Conn, error: RdmaError) -> Failure {
         self.explain(conn, error, Attempt::Other)
+    }
+
+    /// The end of a listing, of which these devices are missing.
+    pub(super) fn missing(&self, conn: &mut Conn, failed: Vec<RdmaError>) -> Result<(), Failure> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let explained = failed.into_iter().map(|error| {
+            let diagnosis = diagnosis::diagnose(self.host, Some(conn), &error, Attempt::Other);
+            explain::explain(&error, &diagnosis)
+        });
+        Err(Failure::Several(explained.collect()))
     }
 
     /// Says why there is no connection.

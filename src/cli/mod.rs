@@ -13,6 +13,8 @@ mod dev;
 mod failure;
 mod link;
 mod monitor;
+mod resource;
+mod statistic;
 mod system;
 mod words;
 
@@ -54,8 +56,8 @@ struct Common {
     /// Put a backslash where a record would break its line
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "oneline", global = true)]
     oneline: bool,
-    /// Accepted as iproute2 accepts it: no object here has a raw form
-    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "raw", global = true, hide = true)]
+    /// Show qp, cq, mr and srq resources as their driver has them
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "raw", global = true)]
     raw: bool,
     /// Output form: auto (a table on a terminal), text, table or json
     #[arg(
@@ -97,8 +99,12 @@ enum Object {
     Dev(dev::Dev),
     /// Ports, and software devices on network interfaces
     Link(link::Link),
+    /// Objects that the kernel tracks: queue pairs, memory regions, ...
+    Resource(resource::Resource),
     /// Settings of the whole RDMA subsystem
     System(system::System),
+    /// Counters of ports, queue pairs and memory regions
+    Statistic(statistic::Statistic),
     /// Tell what changes, as it changes
     Monitor(monitor::Monitor),
 }
@@ -109,6 +115,7 @@ struct Context<'a> {
     view: View<'a>,
     dialect: Dialect,
     details: u8,
+    raw: bool,
     dry_run: bool,
 }
 
@@ -209,6 +216,7 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         view: View::new(call.out, style),
         dialect: call.dialect,
         details: cli.common.details,
+        raw: cli.common.raw,
         dry_run: cli.common.dry_run,
     };
     match &cli.common.in_netns {
@@ -223,7 +231,9 @@ fn dispatch(object: Object, context: &mut Context<'_>) -> Result<(), Failure> {
     match object {
         Object::Dev(dev) => dev.run(context),
         Object::Link(link) => link.run(context),
+        Object::Resource(resource) => resource.run(context),
         Object::System(system) => system.run(context),
+        Object::Statistic(statistic) => statistic.run(context),
         Object::Monitor(monitor) => monitor.run(context),
     }
 }

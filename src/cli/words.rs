@@ -63,37 +63,49 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Takes one word; the key of a `KEY VALUE` pair is returned, its value comes next.
+    ///
+    /// Verbs come behind the positional words that must be there and before those that may be:
+    /// `resource show qp` is about queue pairs, `resource show rxe0` about a device.
     fn word(&mut self, text: &str) -> Option<String> {
         let positionals = self.at.get_positionals().count();
-        if self.at.has_subcommands() && self.named >= positionals {
-            self.verb(text);
-            return None;
-        }
-        if self.named < positionals {
-            self.named += 1;
-            let reads_as_keyword =
-                self.at.has_subcommands() && self.at.find_subcommand(text).is_some();
-            if reads_as_keyword || text.starts_with('-') {
-                self.out.push(format!("{MARK}{text}").into());
-            } else {
-                self.out.push(text.into());
-            }
-            return None;
-        }
-        let key = self
+        let required = self
             .at
-            .get_arguments()
-            .filter(|arg| arg.get_help_heading() == Some(WORDS))
-            .filter_map(Arg::get_long)
-            .find(|long| long.starts_with(text) && !text.is_empty());
-        if key.is_none() {
+            .get_positionals()
+            .filter(|arg| arg.is_required_set());
+        let verbs = self.at.has_subcommands() && self.named >= required.count();
+        if verbs && let Some(verb) = self.verb(text) {
+            self.out.push(verb.get_name().into());
+            self.at = verb;
+            self.named = 0;
+            return None;
+        }
+        let all_named = self.named >= positionals;
+        if all_named && let Some(key) = self.key(text) {
+            return Some(key);
+        }
+        if verbs && (text == "help" || all_named && "help".starts_with(text)) {
+            self.out.push("--help".into());
+            return None;
+        }
+        if all_named {
+            // Where only pairs are possible, clap finds the key that was meant.
+            let only_pairs = positionals == 0 && self.at.get_arguments().any(is_key);
+            let dashes = if only_pairs { "--" } else { "" };
+            self.out.push(format!("{dashes}{text}").into());
+            return None;
+        }
+        self.named += 1;
+        let reads_as_keyword = self.at.has_subcommands() && self.at.find_subcommand(text).is_some();
+        if reads_as_keyword || text.starts_with('-') {
+            self.out.push(format!("{MARK}{text}").into());
+        } else {
             self.out.push(text.into());
         }
-        key.map(str::to_owned)
+        None
     }
 
     /// The first verb that begins with the word, in the order of iproute2's tables.
-    fn verb(&mut self, text: &str) {
+    fn verb(&self, text: &str) -> Option<&'a Command> {
         let whole = self.at.find_subcommand(text);
         let begun = || {
             self.at.get_subcommands().find(|verb| {
@@ -102,15 +114,18 @@ impl<'a> Reader<'a> {
                     .any(|name| name.starts_with(text))
             })
         };
-        match whole.or_else(|| begun().filter(|_| !text.is_empty())) {
-            Some(verb) => {
-                self.out.push(verb.get_name().into());
-                self.at = verb;
-                self.named = 0;
-            }
-            None if "help".starts_with(text) => self.out.push("--help".into()),
-            None => self.out.push(text.into()),
-        }
+        whole.or_else(|| begun().filter(|_| !text.is_empty()))
+    }
+
+    /// The first key of a pair that begins with the word, and that key alone.
+    fn key(&self, text: &str) -> Option<String> {
+        let keys = || {
+            let marked = self.at.get_arguments().filter(|arg| is_key(arg));
+            marked.filter_map(Arg::get_long)
+        };
+        let whole = keys().find(|key| *key == text);
+        let begun = || keys().find(|key| key.starts_with(text) && !text.is_empty());
+        whole.or_else(begun).map(str::to_owned)
     }
 
     fn pair(&mut self, key: &str, value: &OsStr) {
@@ -167,6 +182,11 @@ impl<'a> Reader<'a> {
         let own = at.get_arguments().filter(move |_| !std::ptr::eq(root, at));
         root.get_arguments().chain(own)
     }
+}
+
+/// Whether the option may stand without dashes.
+fn is_key(arg: &Arg) -> bool {
+    arg.get_help_heading() == Some(WORDS)
 }
 
 fn takes_value(arg: &Arg) -> bool {
@@ -248,6 +268,39 @@ mod tests {
             (
                 "rdma dev add smi1 type SMI parent mlx5_0",
                 "dev add smi1 --type=SMI --parent=mlx5_0",
+            ),
+        ] {
+            assert_eq!(read(line), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn resources_are_filtered_by_pairs() {
+        for (line, plain) in [
+            ("rdma r", "resource"),
+            ("rdma res s", "resource show"),
+            ("rdma res l q", "resource show qp"),
+            ("rdma res show rxe0", "resource show rxe0"),
+            ("rdma res show c", "resource show cm_id"),
+            ("rdma res show help", "resource show --help"),
+            ("rdma res show h", "resource show h"),
+            (
+                "rdma res show qp li rxe0/- l 5 p 1-3",
+                "resource show qp --link=rxe0/- --link=5 --pid=1-3",
+            ),
+            (
+                "rdma res show mr d rxe0 l 5",
+                "resource show mr --dev=rxe0 --link=5",
+            ),
+            (
+                "rdma res show mr lk 5 pdn 7",
+                "resource show mr --lkey=5 --pdn=7",
+            ),
+            ("rdma res show qp bogus 5", "resource show qp --bogus --5"),
+            ("rdma res show qp lqpn", "resource show qp --lqpn"),
+            (
+                "rdma res se f d rxe0 a 10",
+                "resource set frmr_pools --dev=rxe0 aging 10",
             ),
         ] {
             assert_eq!(read(line), plain, "{line}");

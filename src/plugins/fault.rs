@@ -90,6 +90,7 @@ pub fn rdma(error: &RdmaError) -> Failure {
             Some(message) => failure(NOT_MOVABLE).details(format!("the kernel says: {message}")),
             None => failure(NOT_MOVABLE).details("the kernel log may say why: dmesg | tail"),
         },
+        RdmaError::Statistic(_) => failure(Code::INTERNAL),
         RdmaError::Netlink(error) => netlink(error),
     }
 }

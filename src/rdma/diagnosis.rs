@@ -133,7 +133,9 @@ pub fn diagnose(
         RdmaError::NotPermitted { .. } => not_permitted(host, attempt),
         RdmaError::TooOld { .. } => Diagnosis::Release(modules::release(host)),
         RdmaError::Refused { refusal, .. } => refused(host, conn, refusal.errno, attempt),
-        RdmaError::NotDone { .. } | RdmaError::Netlink(_) => Diagnosis::Plain,
+        RdmaError::Statistic(_) | RdmaError::NotDone { .. } | RdmaError::Netlink(_) => {
+            Diagnosis::Plain
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use super::statistic::StatisticError;
 use crate::kernel::{NetlinkError, Refusal};
 use crate::types::NetnsMode;
 
@@ -27,6 +28,9 @@ pub enum RdmaError {
         /// The port that was asked for.
         port: u32,
     },
+    /// A command about counters failed in a way of its own.
+    #[error(transparent)]
+    Statistic(#[from] StatisticError),
     /// The device went away while it was worked on.
     #[error("RDMA device \"{device}\" disappeared or was moved meanwhile")]
     Gone {
@@ -114,6 +118,7 @@ impl RdmaError {
             | Self::TooOld { refusal, .. }
             | Self::Refused { refusal, .. }
             | Self::Netlink(NetlinkError::Refused(refusal)) => Some(refusal),
+            Self::Statistic(error) => error.refusal(),
             Self::NoRdma
             | Self::NoSuchDevice { .. }
             | Self::NoSuchPort { .. }

@@ -9,6 +9,8 @@ pub mod link;
 pub mod mode;
 pub mod monitor;
 pub mod persist;
+pub mod resource;
+pub mod statistic;
 pub mod system;
 pub mod whereabouts;
 

@@ -1,22 +1,28 @@
 //! Validated values that every floor shares; nothing here touches the system.
 
+pub mod auto_criteria;
 pub mod aux_name;
 pub mod device_id;
+pub mod frmr_key;
 pub mod guid;
 pub mod ifname;
 pub mod mac;
 pub mod near;
 pub mod netns_mode;
+pub mod number_list;
 pub mod pci_addr;
 pub mod port;
 pub mod rdma_name;
 
+pub use auto_criteria::AutoCriteria;
 pub use aux_name::AuxName;
 pub use device_id::DeviceId;
+pub use frmr_key::FrmrKey;
 pub use guid::Guid;
 pub use ifname::IfName;
 pub use mac::Mac;
 pub use netns_mode::NetnsMode;
+pub use number_list::NumberList;
 pub use pci_addr::PciAddr;
 pub use port::{DeviceSelector, PortSelector};
 pub use rdma_name::RdmaName;

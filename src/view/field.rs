@@ -1,10 +1,14 @@
 //! `Field` and `Row`: one list of what a record shows feeds all three printers.
 
+use std::borrow::Cow;
+
 /// What a program reads of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A number; every 64 bits of it.
     Number(u64),
+    /// A number that may be below zero.
+    Signed(i64),
     /// A switch.
     Flag(bool),
     /// A word.
@@ -28,6 +32,12 @@ impl From<u32> for Value {
 impl From<u8> for Value {
     fn from(value: u8) -> Self {
         Self::Number(value.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Signed(value)
     }
 }
 
@@ -58,10 +68,10 @@ impl<T: Into<Value>> From<Vec<T>> for Value {
 /// One property of a record under its three names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
-    /// JSON key.
-    pub key: &'static str,
+    /// JSON key; the kernel names counters and the like itself.
+    pub key: Cow<'static, str>,
     /// Column head; empty keeps the field out of tables.
-    pub head: &'static str,
+    pub head: Cow<'static, str>,
     /// The exact characters in text, trailing blank included; empty keeps it out.
     pub text: String,
     /// Text begins on a line of its own inside the record.
@@ -74,12 +84,16 @@ pub struct Field {
 
 impl Field {
     /// Text is `key value `, as most of iproute2's are.
-    pub fn new(key: &'static str, head: &'static str, value: impl Into<Value>) -> Self {
-        let value = value.into();
+    pub fn new(
+        key: impl Into<Cow<'static, str>>,
+        head: impl Into<Cow<'static, str>>,
+        value: impl Into<Value>,
+    ) -> Self {
+        let (key, value) = (key.into(), value.into());
         let text = format!("{key} {} ", plain(&value));
         Self {
             key,
-            head,
+            head: head.into(),
             text,
             broken: false,
             value,
@@ -89,14 +103,14 @@ impl Field {
 
     /// Text is `text`.
     pub fn with_text(
-        key: &'static str,
-        head: &'static str,
+        key: impl Into<Cow<'static, str>>,
+        head: impl Into<Cow<'static, str>>,
         text: String,
         value: impl Into<Value>,
     ) -> Self {
         Self {
-            key,
-            head,
+            key: key.into(),
+            head: head.into(),
             text,
             broken: false,
             value: value.into(),
@@ -130,6 +144,7 @@ pub type Row = Vec<Field>;
 pub fn plain(value: &Value) -> String {
     match value {
         Value::Number(number) => number.to_string(),
+        Value::Signed(number) => number.to_string(),
         Value::Flag(true) => "on".to_owned(),
         Value::Flag(false) => "off".to_owned(),
         Value::Text(text) => text.clone(),

@@ -37,7 +37,7 @@ fn object(out: &mut String, row: &Row, pretty: bool) {
         if pretty {
             out.push_str("\n        ");
         }
-        string(out, field.key);
+        string(out, &field.key);
         out.push_str(if pretty { ": " } else { ":" });
         value(out, &field.value, pretty);
     }
@@ -50,6 +50,7 @@ fn object(out: &mut String, row: &Row, pretty: bool) {
 fn value(out: &mut String, shown: &Value, pretty: bool) {
     match shown {
         Value::Number(number) => out.push_str(&number.to_string()),
+        Value::Signed(number) => out.push_str(&number.to_string()),
         Value::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Value::Text(text) => string(out, text),
         Value::List(values) => {

@@ -11,6 +11,8 @@ pub mod json;
 pub mod link;
 pub mod names;
 pub mod namespace;
+pub mod resource;
+pub mod statistic;
 pub mod system;
 pub mod table;
 pub mod text;

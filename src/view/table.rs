@@ -9,8 +9,8 @@ use super::field::plain;
 pub fn render(rows: &[Row], width: u16) -> String {
     let mut heads: Vec<&str> = Vec::new();
     for field in rows.iter().flatten() {
-        if !field.head.is_empty() && !heads.contains(&field.head) {
-            heads.push(field.head);
+        if !field.head.is_empty() && !heads.contains(&&*field.head) {
+            heads.push(&field.head);
         }
     }
     if heads.is_empty() {

@@ -3,6 +3,7 @@
 mod blockers;
 mod device;
 mod software;
+mod statistic;
 
 use nix::errno::Errno;
 
@@ -155,6 +156,7 @@ fn plain(error: &RdmaError) -> Advice {
         ),
         RdmaError::Netlink(NetlinkError::Open { source, .. }) => (Some(source.to_string()), None),
         RdmaError::Netlink(NetlinkError::Transport(source)) => (Some(source.to_string()), None),
+        RdmaError::Statistic(error) => statistic::advice(error),
         RdmaError::Refused { what, .. } => (Some(format!("the kernel refused to {what}")), None),
         _ => (None, None),
     }

@@ -5,6 +5,8 @@ pub mod device;
 pub mod event;
 pub mod link;
 pub mod port;
+pub mod resource;
+pub mod statistic;
 pub mod system;
 
 /// `RDMA_NL_NLDEV` (`uapi/rdma/rdma_netlink.h`): the client number of nldev.
@@ -31,8 +33,44 @@ pub mod op {
     pub const SYS_GET: u16 = 6;
     /// Change one setting of the subsystem.
     pub const SYS_SET: u16 = 7;
+    /// Change how counters are kept, bind one to a queue pair, choose optional ones.
+    pub const STAT_SET: u16 = 16;
+    /// Counters of a port, a queue pair or a memory region, or the mode they are kept in.
+    pub const STAT_GET: u16 = 17;
+    /// Unbind a counter; answered with type [`STAT_SET`].
+    pub const STAT_DEL: u16 = 18;
+    /// Which counters of a port are optional, and which of these are on.
+    pub const STAT_GET_STATUS: u16 = 24;
+    /// How many objects of each kind devices have.
+    pub const RES_GET: u16 = 9;
+    /// Queue pairs.
+    pub const RES_QP_GET: u16 = 10;
+    /// Connections of the connection manager.
+    pub const RES_CM_ID_GET: u16 = 11;
+    /// Completion queues.
+    pub const RES_CQ_GET: u16 = 12;
+    /// Memory regions.
+    pub const RES_MR_GET: u16 = 13;
+    /// Protection domains.
+    pub const RES_PD_GET: u16 = 14;
+    /// Queue pairs in the driver's own form.
+    pub const RES_QP_GET_RAW: u16 = 19;
+    /// Completion queues in the driver's own form.
+    pub const RES_CQ_GET_RAW: u16 = 20;
+    /// Memory regions in the driver's own form.
+    pub const RES_MR_GET_RAW: u16 = 21;
+    /// Contexts of processes.
+    pub const RES_CTX_GET: u16 = 22;
+    /// Shared receive queues.
+    pub const RES_SRQ_GET: u16 = 23;
+    /// Shared receive queues in the driver's own form.
+    pub const RES_SRQ_GET_RAW: u16 = 25;
     /// Add a sub-device to a device.
     pub const NEWDEV: u16 = 26;
     /// Remove a sub-device.
     pub const DELDEV: u16 = 27;
+    /// Pools of fast registration memory regions.
+    pub const FRMR_POOLS_GET: u16 = 29;
+    /// Change how long handles of pools live, or how many stay.
+    pub const FRMR_POOLS_SET: u16 = 30;
 }

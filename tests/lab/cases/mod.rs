@@ -13,6 +13,8 @@ mod lab_itself;
 mod link;
 mod monitor;
 mod parity;
+mod parity_resource;
+mod parity_statistic;
 mod persist;
 mod scraping;
 mod system;
@@ -29,6 +31,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("parity", parity::cases()),
         ("monitor", monitor::cases()),
         ("scraping", scraping::cases()),
+        ("parity_resource", parity_resource::cases()),
+        ("parity_statistic", parity_statistic::cases()),
         ("system", system::cases()),
         ("dev", dev::cases()),
         ("link", link::cases()),

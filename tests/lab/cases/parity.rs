@@ -180,19 +180,19 @@ const CHANGES: [(&str, &str); 47] = [
 ];
 
 /// What stands for the capital words, and how a command is run in the state.
-struct State<'a> {
-    lab: &'a Lab,
-    dev: &'a str,
-    taken: &'a str,
-    veth: &'a str,
-    mode: &'a str,
-    before: &'a str,
+pub(super) struct State<'a> {
+    pub(super) lab: &'a Lab,
+    pub(super) dev: &'a str,
+    pub(super) taken: &'a str,
+    pub(super) veth: &'a str,
+    pub(super) mode: &'a str,
+    pub(super) before: &'a str,
     /// The major and minor number of the iproute2 beside us.
-    iproute2: (u32, u32),
+    pub(super) iproute2: (u32, u32),
 }
 
 impl<'a> State<'a> {
-    fn new(lab: &'a Lab, dev: &'a str) -> Self {
+    pub(super) fn new(lab: &'a Lab, dev: &'a str) -> Self {
         let version = lab.iproute2_rdma(&["-V"]).ok().stdout;
         let mut numbers = version
             .trim()
@@ -215,7 +215,7 @@ impl<'a> State<'a> {
         }
     }
 
-    fn run(&self, program: &str, line: &str) -> Output {
+    pub(super) fn run(&self, program: &str, line: &str) -> Output {
         let line = line
             .replace("DEV", self.dev)
             .replace("TAKEN", self.taken)
@@ -228,8 +228,8 @@ impl<'a> State<'a> {
     fn can(&self, line: &str) -> bool {
         let has = |word: &str| line.split(' ').any(|each| each.starts_with(word));
         let lacks_oneline = has("-o") || has("--oneline");
-        let lacks_qkey =
-            line.contains("set p") || (line.contains("show") && (has("p") || has("m")));
+        let lacks_qkey = line.contains("set p")
+            || (!has("r") && line.contains("show") && (has("p") || has("m")));
         let lacks_subdevices = has("dev") && (has("add") || has("del"));
         match self.iproute2 {
             (major, minor) if (major, minor) < (6, 7) => {
@@ -255,6 +255,7 @@ impl<'a> State<'a> {
                 .replace("}\n,", "},")
                 .replace("}\n]", "}]")
                 .replace("}\n ]", "} ]");
+            text = text.replace("\n    drv_", "drv_");
             text = text.replace(" monitor off", "").replace(" monitor on", "");
             text = text
                 .replace(" privileged-qkey off", "")
@@ -264,7 +265,7 @@ impl<'a> State<'a> {
     }
 
     /// Runs the lines through both; the number compared.
-    fn compare(&self, lines: impl IntoIterator<Item = (&'static str, &'static str)>) -> usize {
+    pub(super) fn compare<'l>(&self, lines: impl IntoIterator<Item = (&'l str, &'l str)>) -> usize {
         let (mut compared, mut differences) = (0, Vec::new());
         for (line, undo) in lines.into_iter().filter(|(line, _)| self.can(line)) {
             let theirs = self.run("rdma", line);

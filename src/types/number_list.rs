@@ -1,0 +1,79 @@
+//! `NumberList`: numbers and ranges of them, as filters have them.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::Invalid;
+
+/// `1,3-5`: a number fits when one entry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberList(Vec<RangeInclusive<u64>>);
+
+impl NumberList {
+    /// Whether the list has the number; what is absent is in no list.
+    pub fn has(&self, number: impl Into<Option<u64>>) -> bool {
+        let number = number.into();
+        number.is_some_and(|number| self.0.iter().any(|range| range.contains(&number)))
+    }
+}
+
+impl FromStr for NumberList {
+    type Err = Invalid;
+
+    fn from_str(list: &str) -> Result<Self, Invalid> {
+        let ranges: Option<Vec<_>> = list
+            .split(',')
+            .filter(|entry| !entry.is_empty())
+            .map(range)
+            .collect();
+        match ranges {
+            Some(ranges) if !ranges.is_empty() => Ok(Self(ranges)),
+            _ => Err(Invalid::new(
+                list,
+                "list of numbers",
+                "write numbers and ranges, as in 1,3-5",
+            )),
+        }
+    }
+}
+
+fn range(entry: &str) -> Option<RangeInclusive<u64>> {
+    let (from, to) = entry.split_once('-').unwrap_or((entry, entry));
+    let number = |text: &str| {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        text.parse().ok().filter(|_: &u64| digits)
+    };
+    Some(number(from)?..=number(to)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_ranges() {
+        let list: NumberList = "1,3-5,18446744073709551615".parse().unwrap();
+        for (number, there) in [
+            (1, true),
+            (2, false),
+            (3, true),
+            (5, true),
+            (u64::MAX, true),
+        ] {
+            assert_eq!(list.has(number), there, "{number}");
+        }
+        assert!(!list.has(None));
+        for wrong in [
+            "",
+            ",",
+            "x",
+            "1-",
+            "-1",
+            "+1",
+            "1-2-3",
+            "18446744073709551616",
+        ] {
+            assert!(wrong.parse::<NumberList>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `resource show`: tracked objects as rows, in iproute2's order of properties.
+
+mod cm_id;
+mod cq;
+mod driver;
+mod frmr_pools;
+mod mr;
+mod pd;
+mod qp;
+mod srq;
+mod summary;
+
+use super::{Field, Row};
+use crate::kernel::owner::Owner;
+use crate::rdma::resource::Maker;
+use crate::wire::nldev::resource::{Ctx, Object, Task, What};
+
+pub use summary::row as summary_row;
+
+/// How much of an object is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Show {
+    /// More of it, where a kind has more.
+    pub details: bool,
+    /// What the driver adds.
+    pub driver_details: bool,
+    /// Listed by ports, as queue pairs and connections are.
+    pub by_port: bool,
+}
+
+/// The row of one object; `maker` is the process behind it.
+pub fn row(object: &Object, maker: Option<&Maker>, show: Show) -> Row {
+    let mut row = place(object, show.by_port);
+    row.extend(match &object.what {
+        What::Qp(qp) => qp::fields(qp),
+        What::CmId(cm_id) => cm_id::fields(cm_id),
+        What::Cq(cq) => cq::fields(cq),
+        What::Mr(mr) => mr::fields(mr),
+        What::Pd(pd) => pd::fields(pd),
+        What::Ctx(Ctx { ctxn }) => vec![Field::new("ctxn", "CTXN", *ctxn)],
+        What::Srq(srq) => srq::fields(srq),
+        What::FrmrPool(pool) => frmr_pools::fields(pool, show.details),
+        What::Raw(bytes) => vec![raw(bytes)],
+    });
+    row.extend(made_by(&object.task, maker));
+    if let What::CmId(cm_id) = &object.what {
+        row.extend(cm_id::addresses(cm_id));
+    }
+    if let Some(owner) = maker.and_then(|maker| maker.owner.as_ref()) {
+        row.extend(owned_by(owner));
+    }
+    if show.driver_details {
+        row.extend(driver::fields(&object.driver));
+    }
+    row
+}
+
+/// Device and port, as the beginning of the line has them.
+fn place(object: &Object, by_port: bool) -> Row {
+    let name = match (by_port, object.port) {
+        (false, _) => format!("dev {} ", object.device),
+        (true, Some(port)) => format!("link {}/{port} ", object.device),
+        (true, None) => format!("link {}/- ", object.device),
+    };
+    let mut row = vec![
+        Field::new("ifindex", "", object.device_index).not_in_text(),
+        Field::with_text("ifname", "DEVICE", name, object.device.as_str()),
+    ];
+    let port = object.port.filter(|_| by_port);
+    row.extend(port.map(|port| Field::new("port", "PORT", port).not_in_text()));
+    row
+}
+
+/// The process and its command name, or the part of the kernel in brackets.
+fn made_by(task: &Task, maker: Option<&Maker>) -> Row {
+    let mut row = Row::new();
+    row.extend(task.pid.map(|pid| Field::new("pid", "PID", pid)));
+    if let Some(name) = &task.kernel {
+        let text = format!("comm [{name}] ");
+        row.push(Field::with_text("comm", "COMMAND", text, name.as_str()));
+    } else if let Some(comm) = maker.and_then(|maker| maker.comm.as_deref()) {
+        row.push(Field::new("comm", "COMMAND", comm));
+    }
+    row
+}
+
+/// Who answers for the process.
+fn owned_by(owner: &Owner) -> Row {
+    let mut row = Row::new();
+    let unit = owner.unit.as_ref().map(|unit| unit.name.as_str());
+    row.extend(unit.map(|name| Field::new("unit", "UNIT", name)));
+    let user = owner.unit.as_ref().and_then(|unit| unit.user);
+    row.extend(user.map(|uid| Field::new("unit-user", "UNIT USER", uid)));
+    let container = owner.container.as_ref().map(|each| each.id.as_str());
+    row.extend(container.map(|id| Field::new("container", "CONTAINER", id)));
+    row.extend(
+        owner
+            .pod
+            .as_deref()
+            .map(|uid| Field::new("pod", "POD", uid)),
+    );
+    row
+}
+
+/// A key, in JSON without `0x`.
+fn hex(key: &'static str, head: &'static str, value: impl Into<u64>) -> Field {
+    let value = value.into();
+    Field::with_text(
+        key,
+        head,
+        format!("{key} 0x{value:x} "),
+        format!("{value:x}"),
+    )
+}
+
+/// Bytes that only the driver's tools understand: in text all digits in a row, as iproute2 has them.
+fn raw(bytes: &[u8]) -> Field {
+    let text: String = bytes.iter().map(u8::to_string).collect();
+    Field::with_text("data", "DATA", text + ">", bytes.to_vec())
+}

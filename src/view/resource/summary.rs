@@ -1,0 +1,36 @@
+//! `resource show`: the counts of a device as a row.
+
+use crate::view::{Field, Row};
+use crate::wire::nldev::resource::Summary;
+
+/// The row of one device, under the kernel's names of the kinds; `limits` also says how many there
+/// can be, which no released iproute2 does.
+pub fn row(summary: &Summary, limits: bool) -> Row {
+    let mut row = vec![
+        Field::with_text(
+            "ifindex",
+            "INDEX",
+            format!("{}: ", summary.device_index),
+            summary.device_index,
+        ),
+        Field::with_text(
+            "ifname",
+            "NAME",
+            format!("{}: ", summary.device),
+            summary.device.as_str(),
+        ),
+    ];
+    for count in &summary.counts {
+        let (name, current) = (count.name.clone(), count.current);
+        let head = name.to_uppercase();
+        let Some(max) = count.max.filter(|_| limits) else {
+            row.push(Field::new(name, head, current));
+            continue;
+        };
+        let text = format!("{name} {current}/{max} ");
+        let most = format!("{name}-max");
+        row.push(Field::with_text(name, head.clone(), text, current));
+        row.push(Field::new(most, format!("{head} MAX"), max).not_in_text());
+    }
+    row
+}
