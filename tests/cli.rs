@@ -248,6 +248,20 @@ fn words_that_make_no_command() {
 }
 
 #[test]
+fn a_slip_of_the_pen_is_seen() {
+    for (line, meant) in [
+        ("rdma dve show", "'dev'"),
+        ("rdma dev shwo", "'show'"),
+        ("rdma dev set mlx5_0 nets 1", "'netns'"),
+        ("rdmactl sytem set netns shared", "'system'"),
+    ] {
+        let ran = call(&Tape::default(), line, None);
+        assert_eq!(ran.code, 2, "{line}");
+        assert!(ran.err.contains(meant), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
 fn help_and_version_need_no_kernel() {
     for line in [
         "rdma",

@@ -15,6 +15,7 @@ mod link;
 mod monitor;
 mod resource;
 mod statistic;
+mod suggest;
 mod system;
 mod words;
 
@@ -197,11 +198,17 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let root = Cli::command();
     let argv = words::spelled_out(&root, call.argv);
     let parsed = root
-        .try_get_matches_from(argv)
+        .try_get_matches_from(&argv)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
+        Err(error) if error.use_stderr() => {
+            return Err(Failure::Words(suggest::suggesting(
+                error,
+                &Cli::command(),
+                &argv,
+            )));
+        }
         Err(help) => return Ok(write!(call.out, "{}", help.render())?),
     };
     if cli.common.version {
