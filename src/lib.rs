@@ -34,7 +34,9 @@ pub fn run(world: World<'_>) -> Exit {
             let outcome = cli::run(cli::Call {
                 argv: world.argv,
                 dialect,
+                input: world.input,
                 out: world.out,
+                err: world.err,
                 terminal: world.terminal,
                 host: &world.host,
             });

@@ -247,6 +247,79 @@ fn words_that_make_no_command() {
     }
 }
 
+fn batch(tape: &Tape, line: &str, input: &str) -> Ran {
+    let root = tempfile::tempdir().unwrap();
+    let argv: Vec<&str> = line.split(' ').collect();
+    let ran = run(tape.host(root.path()), &argv, &[], input.as_bytes(), None);
+    assert!(
+        tape.is_over(),
+        "{line}: the program asked for less than the tape has"
+    );
+    ran
+}
+
+#[test]
+fn a_batch_is_one_process_with_one_socket() {
+    let name: RdmaName = "roce0".parse().unwrap();
+    let renamed = || mlx5(1).text(RDMA_NLDEV_ATTR_DEV_NAME, "roce0");
+    let tape = || {
+        devices()
+            .then(device::rename(1, &name), vec![ack(0)])
+            .then(device::get(1), vec![data(GET, &renamed())])
+            // What line 1 made is there for line 3.
+            .then(device::dump(), vec![entry(GET, &renamed()), done(0)])
+    };
+    let input = "dev set mlx5_1 name roce0 # new\n\nd s \\\nroce0\n";
+    let shown = MLX5_1.replace("mlx5_1", "roce0");
+    let ran = batch(&tape(), "rdma -batch -", input);
+    assert_eq!(
+        ran,
+        Ran {
+            code: 0,
+            out: format!("{shown}\n"),
+            err: String::new()
+        }
+    );
+    let ran = batch(&tape(), "rdmactl -j -b -", input);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (
+            json[0].as_array().map(Vec::len),
+            json[1][0]["ifname"].as_str()
+        ),
+        (Some(0), Some("roce0"))
+    );
+    // Under the other name, a document a line.
+    assert!(
+        batch(&tape(), "rdma -j -b -", input)
+            .out
+            .starts_with("[]\n[{\"ifindex\":1,")
+    );
+}
+
+#[test]
+fn a_batch_ends_at_the_first_failure_unless_forced() {
+    let input = "bogus\ndev show mlx5_1\n";
+    let ran = batch(&Tape::default(), "rdma -b -", input);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(
+        ran.err.ends_with("Command failed -:1\n") && ran.err.contains("bogus"),
+        "{}",
+        ran.err
+    );
+    let ran = batch(&devices(), "rdma -force -batch -", input);
+    assert_eq!((ran.code, ran.out), (1, format!("{MLX5_1}\n")));
+    let ran = batch(&Tape::default(), "rdma -b /no/such/file", "");
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (
+            1,
+            "Cannot open file \"/no/such/file\" for reading: No such file or directory\n"
+        )
+    );
+    assert_eq!(batch(&Tape::default(), "rdma -b - dev show", "").code, 2);
+}
+
 #[test]
 fn a_slip_of_the_pen_is_seen() {
     for (line, meant) in [

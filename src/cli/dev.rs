@@ -104,28 +104,27 @@ fn on_off(word: &str) -> Result<bool, Invalid> {
 }
 
 impl Dev {
-    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let mut conn = cx.rdma()?;
+    pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         let outcome = match self.verb.unwrap_or(Verb::Show { dev: None }) {
-            Verb::Show { dev } => return show(cx, &mut conn, dev.as_deref()),
+            Verb::Show { dev } => return show(cx, conn, dev.as_deref()),
             Verb::Set {
                 dev,
                 what: Change::Name { new },
-            } => rename(cx, &mut conn, &dev, &new),
+            } => rename(cx, conn, &dev, &new),
             Verb::Set {
                 dev,
                 what: Change::Netns { netns },
-            } => set_netns(cx, &mut conn, &dev, &netns),
+            } => set_netns(cx, conn, &dev, &netns),
             Verb::Set {
                 dev,
                 what: Change::AdaptiveModeration { on },
-            } => moderate(cx, &mut conn, &dev, on),
+            } => moderate(cx, conn, &dev, on),
             Verb::Add {
                 name,
                 kind: SubDevice::Smi,
                 parent,
-            } => add(cx, &mut conn, &name, &parent),
-            Verb::Delete { dev } => delete(cx, &mut conn, &dev),
+            } => add(cx, conn, &name, &parent),
+            Verb::Delete { dev } => delete(cx, conn, &dev),
         };
         cx.changed(outcome)
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Context;
-use crate::kernel::{Conn, NetnsError};
+use crate::kernel::{Conn, Host, NetnsError};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{self, Attempt};
 use crate::rdma::mode::ModeError;
@@ -17,6 +17,8 @@ pub enum Failure {
     Explained(Box<Explanation>),
     /// Parts of a listing are missing, each for its own reason; the rest has been printed.
     Several(Vec<Explanation>),
+    /// Commands of a batch failed, and each has been said.
+    Told,
     /// The words make no command.
     Words(clap::Error),
     /// A word is not the value it should be.
@@ -88,7 +90,37 @@ impl Context<'_> {
 
     /// Says why a network namespace cannot be used.
     pub(super) fn explain_netns(&self, error: &NetnsError) -> Failure {
-        let diagnosis = diagnosis::diagnose_netns(self.host, error);
-        explain::explain_netns(error, &diagnosis).into()
+        explain_netns(self.host, error)
     }
+}
+
+/// Says why a network namespace of `host` cannot be used.
+pub(super) fn explain_netns(host: &Host, error: &NetnsError) -> Failure {
+    let diagnosis = diagnosis::diagnose_netns(host, error);
+    explain::explain_netns(error, &diagnosis).into()
+}
+
+impl Failure {
+    /// What is said of it, line by line; nothing of a reader that left early.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
+            Self::Output(error) => format!("error: cannot write the output: {error}\n"),
+            Self::Words(error) => error.render().to_string(),
+            Self::Usage(invalid) => format!("error: {invalid}\n"),
+            Self::Explained(explanation) => said(explanation),
+            Self::Several(failures) => failures.iter().map(said).collect(),
+            Self::Told => String::new(),
+        }
+    }
+}
+
+fn said(explanation: &Explanation) -> String {
+    let mut text = format!("{}\n", explanation.headline);
+    for (label, line) in [("cause", &explanation.cause), ("  fix", &explanation.cure)] {
+        if let Some(line) = line {
+            text.push_str(&format!("{label}: {line}\n"));
+        }
+    }
+    text
 }

@@ -64,14 +64,13 @@ fn driver(word: &str) -> Result<String, Invalid> {
 }
 
 impl Link {
-    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let mut conn = cx.rdma()?;
+    pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb.unwrap_or(Verb::Show { port: None }) {
-            Verb::Show { port } => show(cx, &mut conn, port.as_ref()),
+            Verb::Show { port } => show(cx, conn, port.as_ref()),
             // iproute2 prints no empty array here, as it does for every other change.
-            Verb::Add { name, kind, netdev } => add(cx, &mut conn, &name, &kind, &netdev),
+            Verb::Add { name, kind, netdev } => add(cx, conn, &name, &kind, &netdev),
             Verb::Delete { dev } => {
-                let outcome = delete(cx, &mut conn, &dev);
+                let outcome = delete(cx, conn, &dev);
                 cx.changed(outcome)
             }
         }

@@ -1,14 +1,16 @@
 //! The command line: words to operations, one arm an object.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use self::batch::Batch;
 use crate::kernel::{Conn, Host, Netns};
 use crate::rdma::RdmaError;
 use crate::view::{Field, Format, Style, View};
 
+mod batch;
 mod dev;
 mod failure;
 mod link;
@@ -69,6 +71,12 @@ struct Common {
     )]
     #[arg(hide_possible_values = true, global = true)]
     format: FormatWord,
+    /// Run the commands of a file, one a line; - is standard input
+    #[arg(short, long, value_name = "FILE", global = true)]
+    batch: Option<String>,
+    /// Go on with the batch when a command fails
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "force", global = true)]
+    force: bool,
     /// Run the command in this network namespace: a name, a path or a PID
     // Its own id: a command may have a positional word `netns`, and ids are shared.
     #[arg(long = "netns", id = "in_netns", value_name = "NETNS", global = true)]
@@ -182,40 +190,52 @@ pub struct Call<'a> {
     pub argv: Vec<OsString>,
     /// How it presents itself.
     pub dialect: Dialect,
+    /// Standard input.
+    pub input: &'a mut (dyn Read + Send),
     /// Standard output.
     pub out: &'a mut (dyn Write + Send),
+    /// Standard error.
+    pub err: &'a mut (dyn Write + Send),
     /// Characters in a line, when standard output is a terminal.
     pub terminal: Option<u16>,
     /// The machine.
     pub host: &'a Host,
 }
 
-/// Runs one call.
-///
-/// # Errors
-/// [`Failure`]; nothing of it has been printed yet.
-pub fn run(call: Call<'_>) -> Result<(), Failure> {
+/// What a call is about.
+enum Work {
+    One(Object),
+    Batch(Batch),
+}
+
+/// The words of a command line, read.
+fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     let root = Cli::command();
-    let argv = words::spelled_out(&root, call.argv);
+    let argv = words::spelled_out(&root, words);
     let parsed = root
         .try_get_matches_from(&argv)
         .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    parsed.map_err(|error| suggest::suggesting(error, &Cli::command(), &argv))
+}
+
+/// Runs one call.
+///
+/// # Errors
+/// [`Failure`]; nothing of it has been printed yet, except in a batch.
+pub fn run(call: Call<'_>) -> Result<(), Failure> {
+    let cli = match parse(call.argv) {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() => {
-            return Err(Failure::Words(suggest::suggesting(
-                error,
-                &Cli::command(),
-                &argv,
-            )));
-        }
+        Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
         Err(help) => return Ok(write!(call.out, "{}", help.render())?),
     };
     if cli.common.version {
         return Ok(print_version(call.dialect, call.out)?);
     }
-    let Some(object) = cli.object else {
-        return Ok(write!(call.out, "{}", Cli::command().render_help())?);
+    let work = match (&cli.common.batch, cli.object) {
+        (Some(file), None) => Work::Batch(Batch::open(file, call.input, cli.common.force)?),
+        (None, Some(object)) => Work::One(object),
+        (None, None) => return Ok(write!(call.out, "{}", Cli::command().render_help())?),
+        (Some(_), Some(_)) => return Err(Failure::Words(batch::with_a_command(Cli::command()))),
     };
     let style = style(&cli.common, call.dialect, call.terminal);
     let mut context = Context {
@@ -226,22 +246,34 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         raw: cli.common.raw,
         dry_run: cli.common.dry_run,
     };
-    match &cli.common.in_netns {
-        None => dispatch(object, &mut context),
-        Some(word) => Netns::open(call.host, word)
-            .and_then(|netns| netns.within(|| dispatch(object, &mut context)))
-            .map_err(|error| context.explain_netns(&error))?,
-    }
+    let err = call.err;
+    let all = || match work {
+        Work::One(object) => dispatch(object, &mut context, &mut None),
+        Work::Batch(batch) => batch.run(&mut context, err),
+    };
+    let Some(word) = &cli.common.in_netns else {
+        return all();
+    };
+    let inside = Netns::open(call.host, word).and_then(|netns| netns.within(all));
+    inside.unwrap_or_else(|error| Err(failure::explain_netns(call.host, &error)))
 }
 
-fn dispatch(object: Object, context: &mut Context<'_>) -> Result<(), Failure> {
+/// Runs one command over `conn`, which is opened by the first that needs it.
+fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Result<(), Failure> {
+    if let Object::Monitor(monitor) = object {
+        return monitor.run(cx);
+    }
+    let conn = match conn {
+        Some(conn) => conn,
+        None => conn.insert(cx.rdma()?),
+    };
     match object {
-        Object::Dev(dev) => dev.run(context),
-        Object::Link(link) => link.run(context),
-        Object::Resource(resource) => resource.run(context),
-        Object::System(system) => system.run(context),
-        Object::Statistic(statistic) => statistic.run(context),
-        Object::Monitor(monitor) => monitor.run(context),
+        Object::Dev(dev) => dev.run(cx, conn),
+        Object::Link(link) => link.run(cx, conn),
+        Object::Resource(resource) => resource.run(cx, conn),
+        Object::System(system) => system.run(cx, conn),
+        Object::Statistic(statistic) => statistic.run(cx, conn),
+        Object::Monitor(monitor) => monitor.run(cx),
     }
 }
 

@@ -90,10 +90,9 @@ fn seconds(word: &str) -> Result<Duration, Invalid> {
 }
 
 impl System {
-    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let mut conn = cx.rdma()?;
+    pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb.unwrap_or(Verb::Show { what: None }) {
-            Verb::Show { what: _ } => show(cx, &mut conn),
+            Verb::Show { what: _ } => show(cx, conn),
             Verb::Set {
                 what:
                     Change::Netns {
@@ -103,11 +102,11 @@ impl System {
                     },
             } => {
                 let wait = wait.map_or(Wait::Dying(USUAL_PATIENCE), Wait::All);
-                set_mode(cx, &mut conn, mode, wait, persist)
+                set_mode(cx, conn, mode, wait, persist)
             }
             Verb::Set {
                 what: Change::PrivilegedQkey { on },
-            } => set_qkey(cx, &mut conn, on),
+            } => set_qkey(cx, conn, on),
         }
     }
 }

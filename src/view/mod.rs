@@ -48,12 +48,18 @@ pub struct Style {
 pub struct View<'a> {
     out: &'a mut (dyn Write + Send),
     style: Style,
+    /// Documents are parts of one array: what stands before the next.
+    joint: Option<&'static str>,
 }
 
 impl<'a> View<'a> {
     /// Writes to `out`.
     pub fn new(out: &'a mut (dyn Write + Send), style: Style) -> Self {
-        Self { out, style }
+        Self {
+            out,
+            style,
+            joint: None,
+        }
     }
 
     /// The style asked for.
@@ -68,11 +74,35 @@ impl<'a> View<'a> {
     pub fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
         let output = match self.style.format {
             Format::Text => text::render(rows, self.style.oneline),
-            Format::Json => json::render(rows, self.style.pretty),
+            Format::Json => {
+                let joint = self
+                    .joint
+                    .as_mut()
+                    .map(|joint| std::mem::replace(joint, ","));
+                joint.unwrap_or_default().to_owned() + &json::render(rows, self.style.pretty)
+            }
             Format::Table { width } => table::render(rows, width),
         };
         self.out.write_all(output.as_bytes())?;
         self.out.flush()
+    }
+
+    /// Makes the documents that follow the elements of one array.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn join(&mut self) -> io::Result<()> {
+        self.joint = Some("");
+        self.raw("[")
+    }
+
+    /// Ends the array that [`Self::join`] began.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn end(&mut self) -> io::Result<()> {
+        self.joint = None;
+        self.raw("]\n")
     }
 
     /// Prints one record of a stream at once: a line of text, or a JSON object on a line of its own.

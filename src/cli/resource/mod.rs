@@ -85,18 +85,17 @@ fn plain(word: &str) -> Result<String, std::convert::Infallible> {
 }
 
 impl Resource {
-    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let mut conn = cx.rdma()?;
+    pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb {
-            None => counts(cx, &mut conn, None),
-            Some(Verb::Show { kind: None, dev }) => counts(cx, &mut conn, dev.as_deref()),
+            None => counts(cx, conn, None),
+            Some(Verb::Show { kind: None, dev }) => counts(cx, conn, dev.as_deref()),
             Some(Verb::Show {
                 kind: Some(chosen), ..
-            }) => show(cx, &mut conn, &chosen),
+            }) => show(cx, conn, &chosen),
             Some(Verb::Set {
                 what: Change::FrmrPools { dev, what },
             }) => {
-                let outcome = set_pools(cx, &mut conn, &dev, &what);
+                let outcome = set_pools(cx, conn, &dev, &what);
                 cx.changed(outcome)
             }
         }

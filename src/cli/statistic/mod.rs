@@ -57,15 +57,14 @@ enum Verb {
 }
 
 impl Statistic {
-    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let mut conn = cx.rdma()?;
+    pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb.unwrap_or(Verb::Show { what: None }) {
-            Verb::Show { what } => show::run(cx, &mut conn, what),
-            Verb::Qp { verb } => queue_pair::run(cx, &mut conn, verb),
-            Verb::Mr(regions) => show::regions(cx, &mut conn, &regions),
-            Verb::Mode { what } => optional::mode(cx, &mut conn, what),
-            Verb::Set { what } => optional::set(cx, &mut conn, what),
-            Verb::Unset { what } => optional::unset(cx, &mut conn, what),
+            Verb::Show { what } => show::run(cx, conn, what),
+            Verb::Qp { verb } => queue_pair::run(cx, conn, verb),
+            Verb::Mr(regions) => show::regions(cx, conn, &regions),
+            Verb::Mode { what } => optional::mode(cx, conn, what),
+            Verb::Set { what } => optional::set(cx, conn, what),
+            Verb::Unset { what } => optional::unset(cx, conn, what),
         }
     }
 }

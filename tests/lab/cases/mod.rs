@@ -1,6 +1,7 @@
 //! Every case of the lab; a file's `cases()` lists its own.
 
 mod adapter;
+mod batch;
 mod busy;
 mod cni_call;
 mod cni_chain;
@@ -33,6 +34,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("scraping", scraping::cases()),
         ("parity_resource", parity_resource::cases()),
         ("parity_statistic", parity_statistic::cases()),
+        ("batch", batch::cases()),
         ("system", system::cases()),
         ("dev", dev::cases()),
         ("link", link::cases()),

@@ -1,0 +1,196 @@
+//! `-batch FILE`: commands of a file, one a line, over one socket and in one process.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use clap::error::ErrorKind;
+
+use super::{Context, Dialect, Failure, dispatch, parse};
+use crate::kernel::file;
+use crate::view::Format;
+use crate::view::explain::Explanation;
+
+/// A file longer than this is no list of commands.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// The commands of a file.
+pub(super) struct Batch {
+    name: String,
+    lines: Vec<Line>,
+    goes_on: bool,
+}
+
+/// One command, and the number of the line on which it ends.
+struct Line {
+    number: usize,
+    words: Vec<String>,
+}
+
+impl Batch {
+    /// Reads a file, or standard input for `-`.
+    pub(super) fn open(name: &str, input: &mut dyn Read, goes_on: bool) -> Result<Self, Failure> {
+        let bytes = if name == "-" {
+            let mut bytes = Vec::new();
+            let read = input.take(MAX_FILE + 1).read_to_end(&mut bytes);
+            read.map_err(|error| unreadable(name, &error.to_string()))?;
+            bytes
+        } else {
+            let read = file::read(Path::new(name), MAX_FILE + 1);
+            let read = read.map_err(|error| unreadable(name, &error.source.to_string()))?;
+            read.ok_or_else(|| unreadable(name, "No such file or directory"))?
+        };
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(unreadable(name, "it is larger than 16 MiB"));
+        }
+        let lines = lines(&String::from_utf8_lossy(&bytes));
+        Ok(Self {
+            name: name.to_owned(),
+            lines,
+            goes_on,
+        })
+    }
+
+    /// Runs the commands in turn; each failure is said where it happens.
+    ///
+    /// # Errors
+    /// [`Failure::Told`] when one failed, [`Failure::Output`].
+    pub(super) fn run(
+        self,
+        cx: &mut Context<'_>,
+        err: &mut (dyn Write + Send),
+    ) -> Result<(), Failure> {
+        // iproute2 prints a document a line; under our own name the batch is one.
+        let joined = cx.dialect == Dialect::Own && cx.view.style().format == Format::Json;
+        if joined {
+            cx.view.join()?;
+        }
+        let mut conn = None;
+        let mut failed = false;
+        for line in &self.lines {
+            let argv = std::iter::once("rdmactl").chain(line.words.iter().map(String::as_str));
+            let outcome = match parse(argv.map(OsString::from).collect()) {
+                Ok(cli) => match cli.object {
+                    Some(object) => dispatch(object, cx, &mut conn),
+                    None => Ok(()),
+                },
+                Err(help) if !help.use_stderr() => Ok(cx.view.raw(&help.render().to_string())?),
+                Err(error) => Err(Failure::Words(error)),
+            };
+            let failure = match outcome {
+                Ok(()) => continue,
+                Err(failure @ Failure::Output(_)) => return Err(failure),
+                Err(failure) => failure,
+            };
+            failed = true;
+            // Nowhere is left to say that saying it failed.
+            let _ = writeln!(
+                err,
+                "{}Command failed {}:{}",
+                failure.text(),
+                self.name,
+                line.number
+            );
+            if !self.goes_on {
+                break;
+            }
+        }
+        if joined {
+            cx.view.end()?;
+        }
+        if failed { Err(Failure::Told) } else { Ok(()) }
+    }
+}
+
+fn unreadable(name: &str, why: &str) -> Failure {
+    let headline = format!("Cannot open file \"{name}\" for reading: {why}");
+    Explanation {
+        headline,
+        cause: None,
+        cure: None,
+    }
+    .into()
+}
+
+/// Words of a command besides `-batch`.
+pub(super) fn with_a_command(mut command: clap::Command) -> clap::Error {
+    command.error(
+        ErrorKind::ArgumentConflict,
+        "--batch takes its commands from the file alone",
+    )
+}
+
+/// The commands: `#` begins a comment, `\` before the end of a line joins it with the next, words
+/// are parted by blanks and tabs, and quotes of either kind keep them together.
+fn lines(text: &str) -> Vec<Line> {
+    let mut found = Vec::new();
+    let mut joined = String::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default();
+        joined.push_str(line.strip_suffix('\\').unwrap_or(line));
+        if line.ends_with('\\') {
+            continue;
+        }
+        let words = words(&std::mem::take(&mut joined));
+        if !words.is_empty() {
+            found.push(Line {
+                number: at + 1,
+                words,
+            });
+        }
+    }
+    let words = words(&joined);
+    if !words.is_empty() {
+        found.push(Line {
+            number: text.lines().count(),
+            words,
+        });
+    }
+    found
+}
+
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start_matches([' ', '\t']);
+    while let Some(first) = rest.chars().next() {
+        let (word, behind) = match first {
+            '"' | '\'' => {
+                let inside = &rest[1..];
+                inside.split_once(first).unwrap_or((inside, ""))
+            }
+            _ => rest.split_once([' ', '\t']).unwrap_or((rest, "")),
+        };
+        words.push(word.to_owned());
+        rest = behind.trim_start_matches([' ', '\t']);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<(usize, String)> {
+        lines(text)
+            .into_iter()
+            .map(|line| (line.number, line.words.join("|")))
+            .collect()
+    }
+
+    #[test]
+    fn comments_joints_and_quotes() {
+        let text = "# nothing\ndev show # all\n\n  link\tshow  \\\n rxe0/1\ndev set \"a b\" name 'x'\nsystem\\";
+        let expected = [
+            (2, "dev|show"),
+            (5, "link|show|rxe0/1"),
+            (6, "dev|set|a b|name|x"),
+            (7, "system"),
+        ];
+        assert_eq!(
+            read(text),
+            expected.map(|(number, words)| (number, words.to_owned()))
+        );
+        assert_eq!(read(""), []);
+        assert_eq!(read("\"open"), [(1, "open".to_owned())]);
+    }
+}
