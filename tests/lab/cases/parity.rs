@@ -357,7 +357,7 @@ fn another_namespace(lab: &Lab) {
     let netns = lab.netns("par");
     lab.iproute2_rdma(&["dev", "set", &dev, "netns", "par"])
         .ok();
-    let before = "ip netns exec par";
+    let before = "nsenter --net=/run/netns/par";
     let state = State {
         before,
         mode: "exclusive",

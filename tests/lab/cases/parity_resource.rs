@@ -366,7 +366,7 @@ fn another_namespace(lab: &Lab) {
     {
         let _client = client(lab, 1, &["ip", "netns", "exec", "par"], "2");
         let mut state = State::new(lab, &dev);
-        state.before = "ip netns exec par";
+        state.before = "nsenter --net=/run/netns/par";
         compare(&state, 110);
     }
     lab.rdmactl(&["--netns", "par", "dev", "set", &dev, "netns", "1"])
