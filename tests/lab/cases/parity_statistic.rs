@@ -430,7 +430,7 @@ fn another_namespace(lab: &Lab) {
     lab.iproute2_rdma(&["dev", "set", &dev, "netns", "pst"])
         .ok();
     let state = State {
-        before: "ip netns exec pst",
+        before: "nsenter --net=/run/netns/pst",
         ..State::new(lab, &dev)
     };
     let outside = State::new(lab, &dev).compare_shows();
