@@ -320,6 +320,26 @@ fn a_batch_ends_at_the_first_failure_unless_forced() {
     assert_eq!(batch(&Tape::default(), "rdma -b - dev show", "").code, 2);
 }
 
+/// An option on a line would look as if it held there; a change that should only be tried is not made.
+#[test]
+fn options_are_refused_on_the_lines_of_a_batch() {
+    for line in [
+        "--dry-run dev set mlx5_1 name roce0",
+        "--netns pod1 dev show",
+        "dev show -j",
+        "-b other",
+        "monitor",
+    ] {
+        let ran = batch(&Tape::default(), "rdmactl -b -", &format!("{line}\n"));
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{line}");
+        assert!(
+            ran.err.ends_with("Command failed -:1\n"),
+            "{line}: {}",
+            ran.err
+        );
+    }
+}
+
 #[test]
 fn a_slip_of_the_pen_is_seen() {
     for (line, meant) in [

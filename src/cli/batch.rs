@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 
-use super::{Context, Dialect, Failure, dispatch, parse};
+use super::{Cli, Common, Context, Dialect, Failure, Object, Reader, dispatch};
 use crate::kernel::file;
 use crate::view::Format;
 use crate::view::explain::Explanation;
@@ -58,6 +58,7 @@ impl Batch {
     pub(super) fn run(
         self,
         cx: &mut Context<'_>,
+        reader: &mut Reader,
         err: &mut (dyn Write + Send),
     ) -> Result<(), Failure> {
         // iproute2 prints a document a line; under our own name the batch is one.
@@ -67,12 +68,16 @@ impl Batch {
         }
         let mut conn = None;
         let mut failed = false;
+        let plain = reader
+            .read(vec!["rdmactl".into()])
+            .map_err(Failure::Words)?
+            .common;
         for line in &self.lines {
             let argv = std::iter::once("rdmactl").chain(line.words.iter().map(String::as_str));
-            let outcome = match parse(argv.map(OsString::from).collect()) {
-                Ok(cli) => match cli.object {
-                    Some(object) => dispatch(object, cx, &mut conn),
-                    None => Ok(()),
+            let outcome = match reader.read(argv.map(OsString::from).collect()) {
+                Ok(cli) => match command(cli, &plain, reader) {
+                    Ok(object) => dispatch(object, cx, &mut conn),
+                    Err(error) => Err(Failure::Words(error)),
                 },
                 Err(help) if !help.use_stderr() => Ok(cx.view.raw(&help.render().to_string())?),
                 Err(error) => Err(Failure::Words(error)),
@@ -112,12 +117,23 @@ fn unreadable(name: &str, why: &str) -> Failure {
     .into()
 }
 
-/// Words of a command besides `-batch`.
-pub(super) fn with_a_command(mut command: clap::Command) -> clap::Error {
-    command.error(
-        ErrorKind::ArgumentConflict,
-        "--batch takes its commands from the file alone",
-    )
+/// The command of a line. Options hold for the whole batch: one on a line would be taken for
+/// granted by its writer (`--dry-run`, `--netns`) and must not be passed over.
+fn command(cli: Cli, plain: &Common, reader: &mut Reader) -> Result<Object, clap::Error> {
+    let why = match cli.object {
+        _ if cli.common != *plain => {
+            "options stand on the command line, not on the lines of a batch"
+        }
+        None => "a line of a batch names a command",
+        Some(Object::Monitor(_)) => "monitor never ends, and no line after it would be run",
+        Some(object) => return Ok(object),
+    };
+    Err(refused(&mut reader.declared, why))
+}
+
+/// Words that make no command here.
+pub(super) fn refused(command: &mut clap::Command, why: &str) -> clap::Error {
+    command.error(ErrorKind::ArgumentConflict, why)
 }
 
 /// The commands: `#` begins a comment, `\` before the end of a line joins it with the next, words

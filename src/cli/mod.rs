@@ -45,7 +45,7 @@ struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, PartialEq, Eq, Args)]
 struct Common {
     /// Print JSON
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "json", global = true)]
@@ -208,14 +208,29 @@ enum Work {
     Batch(Batch),
 }
 
-/// The words of a command line, read.
-fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let root = Cli::command();
-    let argv = words::spelled_out(&root, words);
-    let parsed = root
-        .try_get_matches_from(&argv)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.map_err(|error| suggest::suggesting(error, &Cli::command(), &argv))
+/// Reads command lines; the trees of words are made once for all lines of a batch.
+struct Reader {
+    /// As declared: what abbreviations are written out by.
+    declared: clap::Command,
+    /// With what clap adds while it reads.
+    built: clap::Command,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let declared = Cli::command();
+        Self {
+            built: declared.clone(),
+            declared,
+        }
+    }
+
+    fn read(&mut self, words: Vec<OsString>) -> Result<Cli, clap::Error> {
+        let argv = words::spelled_out(&self.declared, words);
+        let matches = self.built.try_get_matches_from_mut(&argv);
+        let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+        parsed.map_err(|error| suggest::suggesting(error, &self.declared, &argv))
+    }
 }
 
 /// Runs one call.
@@ -223,7 +238,8 @@ fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
 /// # Errors
 /// [`Failure`]; nothing of it has been printed yet, except in a batch.
 pub fn run(call: Call<'_>) -> Result<(), Failure> {
-    let cli = match parse(call.argv) {
+    let mut reader = Reader::new();
+    let cli = match reader.read(call.argv) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
         Err(help) => return Ok(write!(call.out, "{}", help.render())?),
@@ -234,8 +250,13 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let work = match (&cli.common.batch, cli.object) {
         (Some(file), None) => Work::Batch(Batch::open(file, call.input, cli.common.force)?),
         (None, Some(object)) => Work::One(object),
-        (None, None) => return Ok(write!(call.out, "{}", Cli::command().render_help())?),
-        (Some(_), Some(_)) => return Err(Failure::Words(batch::with_a_command(Cli::command()))),
+        (None, None) => return Ok(write!(call.out, "{}", reader.declared.render_help())?),
+        (Some(_), Some(_)) => {
+            return Err(Failure::Words(batch::refused(
+                &mut reader.declared,
+                "--batch takes its commands from the file alone",
+            )));
+        }
     };
     let style = style(&cli.common, call.dialect, call.terminal);
     let mut context = Context {
@@ -249,7 +270,7 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let err = call.err;
     let all = || match work {
         Work::One(object) => dispatch(object, &mut context, &mut None),
-        Work::Batch(batch) => batch.run(&mut context, err),
+        Work::Batch(batch) => batch.run(&mut context, &mut reader, err),
     };
     let Some(word) = &cli.common.in_netns else {
         return all();
@@ -260,20 +281,20 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
 
 /// Runs one command over `conn`, which is opened by the first that needs it.
 fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Result<(), Failure> {
-    if let Object::Monitor(monitor) = object {
-        return monitor.run(cx);
-    }
-    let conn = match conn {
-        Some(conn) => conn,
-        None => conn.insert(cx.rdma()?),
-    };
     match object {
-        Object::Dev(dev) => dev.run(cx, conn),
-        Object::Link(link) => link.run(cx, conn),
-        Object::Resource(resource) => resource.run(cx, conn),
-        Object::System(system) => system.run(cx, conn),
-        Object::Statistic(statistic) => statistic.run(cx, conn),
+        Object::Dev(dev) => dev.run(cx, opened(cx, conn)?),
+        Object::Link(link) => link.run(cx, opened(cx, conn)?),
+        Object::Resource(resource) => resource.run(cx, opened(cx, conn)?),
+        Object::System(system) => system.run(cx, opened(cx, conn)?),
+        Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
         Object::Monitor(monitor) => monitor.run(cx),
+    }
+}
+
+fn opened<'c>(cx: &Context<'_>, conn: &'c mut Option<Conn>) -> Result<&'c mut Conn, Failure> {
+    match conn {
+        Some(conn) => Ok(conn),
+        None => Ok(conn.insert(cx.rdma()?)),
     }
 }
 

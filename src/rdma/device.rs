@@ -3,13 +3,12 @@
 use nix::errno::Errno;
 use std::os::fd::AsFd;
 
-use super::error::RdmaError;
+use super::error::{RdmaError, too_old_or};
 use super::system;
 use crate::kernel::{Conn, NetlinkError, Netns};
 use crate::types::{NetnsMode, RdmaName};
-use crate::wire::nldev::attr_ids::RDMA_NLDEV_ATTR_DEV_INDEX;
 use crate::wire::nldev::device::{self as wire, Device};
-use crate::wire::nldev::{message_type, op};
+use crate::wire::nldev::op;
 
 /// Every device visible in the connection's namespace, in the kernel's order.
 ///
@@ -157,7 +156,7 @@ pub fn add_smi(conn: &mut Conn, parent: &Device, name: &RdmaName) -> Result<(), 
                 refusal,
             })
         }
-        Err(error) => Err(too_old_or(conn, error, parent, op::NEWDEV, what())?),
+        Err(error) => Err(gone_or_too_old(conn, error, parent, op::NEWDEV, what())?),
         Ok(()) => Ok(()),
     }
 }
@@ -169,19 +168,23 @@ pub fn add_smi(conn: &mut Conn, parent: &Device, name: &RdmaName) -> Result<(), 
 pub fn delete(conn: &mut Conn, device: &Device) -> Result<(), RdmaError> {
     let what = || format!("delete sub-device {}", device.name);
     match conn.change(&wire::delete(device.index)) {
-        Err(error) => Err(too_old_or(conn, error, device, op::DELDEV, what())?),
+        Err(error) => Err(gone_or_too_old(conn, error, device, op::DELDEV, what())?),
         Ok(()) => Ok(()),
     }
 }
 
 /// EINVAL also means "not visible here any more".
+fn is_gone(conn: &mut Conn, error: &NetlinkError, device: &Device) -> Result<bool, RdmaError> {
+    Ok(error.errno() == Some(Errno::EINVAL) && with_index(conn, device.index)?.is_none())
+}
+
 fn gone_or_refused(
     conn: &mut Conn,
     error: NetlinkError,
     device: &Device,
     what: String,
 ) -> Result<RdmaError, RdmaError> {
-    if error.errno() == Some(Errno::EINVAL) && with_index(conn, device.index)?.is_none() {
+    if is_gone(conn, &error, device)? {
         return Ok(RdmaError::Gone {
             device: device.name.clone(),
         });
@@ -189,25 +192,17 @@ fn gone_or_refused(
     Ok(RdmaError::refused(error, what))
 }
 
-fn too_old_or(
+fn gone_or_too_old(
     conn: &mut Conn,
     error: NetlinkError,
     device: &Device,
     op: u16,
     what: String,
 ) -> Result<RdmaError, RdmaError> {
-    match error {
-        NetlinkError::Refused(refusal)
-            if refusal.errno == Errno::EINVAL
-                && refusal.message.is_none()
-                && !conn.knows(message_type(op), RDMA_NLDEV_ATTR_DEV_INDEX)? =>
-        {
-            Ok(RdmaError::TooOld {
-                what,
-                since: "6.11",
-                refusal,
-            })
-        }
-        other => gone_or_refused(conn, other, device, what),
+    if is_gone(conn, &error, device)? {
+        return Ok(RdmaError::Gone {
+            device: device.name.clone(),
+        });
     }
+    too_old_or(conn, error, (op, "6.11"), what)
 }

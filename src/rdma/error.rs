@@ -3,8 +3,10 @@
 use nix::errno::Errno;
 
 use super::statistic::StatisticError;
-use crate::kernel::{NetlinkError, Refusal};
+use crate::kernel::{Conn, NetlinkError, Refusal};
 use crate::types::NetnsMode;
+use crate::wire::nldev::attr_ids::RDMA_NLDEV_ATTR_DEV_INDEX;
+use crate::wire::nldev::message_type;
 
 /// Why an operation on the RDMA subsystem did not happen.
 ///
@@ -154,5 +156,35 @@ impl From<NetlinkError> for RdmaError {
             }
             other => Self::Netlink(other),
         }
+    }
+}
+
+/// A command: its number, and the first kernel that has it.
+pub(super) type Since = (u16, &'static str);
+
+/// The reading of a refusal where the command itself may be too new: the kernel answers an
+/// unknown one with EINVAL and no sentence.
+///
+/// # Errors
+/// [`RdmaError::Netlink`] when it cannot be asked.
+pub(super) fn too_old_or(
+    conn: &mut Conn,
+    error: NetlinkError,
+    (op, since): Since,
+    what: String,
+) -> Result<RdmaError, RdmaError> {
+    match error {
+        NetlinkError::Refused(refusal)
+            if refusal.errno == Errno::EINVAL
+                && refusal.message.is_none()
+                && !conn.knows(message_type(op), RDMA_NLDEV_ATTR_DEV_INDEX)? =>
+        {
+            Ok(RdmaError::TooOld {
+                what,
+                since,
+                refusal,
+            })
+        }
+        other => Ok(RdmaError::refused(other, what)),
     }
 }

@@ -2,12 +2,11 @@
 
 use nix::errno::Errno;
 
-use super::error::RdmaError;
+use super::error::{RdmaError, too_old_or};
 use crate::kernel::{Conn, NetlinkError};
 use crate::types::NetnsMode;
-use crate::wire::nldev::attr_ids::RDMA_NLDEV_ATTR_DEV_INDEX;
+use crate::wire::nldev::op;
 use crate::wire::nldev::system::{self as wire, System};
-use crate::wire::nldev::{message_type, op};
 
 /// The settings as they are.
 ///
@@ -41,7 +40,7 @@ pub fn set_netns_mode(conn: &mut Conn, mode: NetnsMode) -> Result<(), RdmaError>
                     refusal,
                 }
             }
-            other => too_old_or(conn, other, what(), "5.2")?,
+            other => too_old_or(conn, other, (op::SYS_SET, "5.2"), what())?,
         });
     }
     match get(conn)?.netns_mode() {
@@ -74,27 +73,5 @@ pub fn set_privileged_qkey(conn: &mut Conn, on: bool) -> Result<(), RdmaError> {
     match get(conn)?.privileged_qkey {
         Some(now) if now == on => Ok(()),
         _ => Err(RdmaError::NotDone { what: what() }),
-    }
-}
-
-fn too_old_or(
-    conn: &mut Conn,
-    error: NetlinkError,
-    what: String,
-    since: &'static str,
-) -> Result<RdmaError, RdmaError> {
-    match error {
-        NetlinkError::Refused(refusal)
-            if refusal.errno == Errno::EINVAL
-                && refusal.message.is_none()
-                && !conn.knows(message_type(op::SYS_SET), RDMA_NLDEV_ATTR_DEV_INDEX)? =>
-        {
-            Ok(RdmaError::TooOld {
-                what,
-                since,
-                refusal,
-            })
-        }
-        other => Ok(RdmaError::refused(other, what)),
     }
 }

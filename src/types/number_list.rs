@@ -5,11 +5,16 @@ use std::str::FromStr;
 
 use super::Invalid;
 
-/// `1,3-5`: a number fits when one entry has it.
+/// `1,3-5,0x1f`: a number fits when one entry has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberList(Vec<RangeInclusive<u64>>);
 
 impl NumberList {
+    /// Its ranges, in the order they were given.
+    pub fn ranges(&self) -> &[RangeInclusive<u64>] {
+        &self.0
+    }
+
     /// Whether the list has the number; what is absent is in no list.
     pub fn has(&self, number: impl Into<Option<u64>>) -> bool {
         let number = number.into();
@@ -21,14 +26,10 @@ impl FromStr for NumberList {
     type Err = Invalid;
 
     fn from_str(list: &str) -> Result<Self, Invalid> {
-        let ranges: Option<Vec<_>> = list
-            .split(',')
-            .filter(|entry| !entry.is_empty())
-            .map(range)
-            .collect();
+        let ranges: Option<Vec<_>> = list.split(',').map(range).collect();
         match ranges {
-            Some(ranges) if !ranges.is_empty() => Ok(Self(ranges)),
-            _ => Err(Invalid::new(
+            Some(ranges) => Ok(Self(ranges)),
+            None => Err(Invalid::new(
                 list,
                 "list of numbers",
                 "write numbers and ranges, as in 1,3-5",
@@ -40,8 +41,11 @@ impl FromStr for NumberList {
 fn range(entry: &str) -> Option<RangeInclusive<u64>> {
     let (from, to) = entry.split_once('-').unwrap_or((entry, entry));
     let number = |text: &str| {
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        text.parse().ok().filter(|_: &u64| digits)
+        let (digits, radix) = text
+            .strip_prefix("0x")
+            .map_or((text, 10), |digits| (digits, 16));
+        let sound = digits.chars().all(|c| c.is_digit(radix));
+        u64::from_str_radix(digits, radix).ok().filter(|_| sound)
     };
     Some(number(from)?..=number(to)?)
 }
@@ -52,12 +56,13 @@ mod tests {
 
     #[test]
     fn numbers_and_ranges() {
-        let list: NumberList = "1,3-5,18446744073709551615".parse().unwrap();
+        let list: NumberList = "1,3-5,0x1f,18446744073709551615".parse().unwrap();
         for (number, there) in [
             (1, true),
             (2, false),
             (3, true),
             (5, true),
+            (31, true),
             (u64::MAX, true),
         ] {
             assert_eq!(list.has(number), there, "{number}");
@@ -66,10 +71,13 @@ mod tests {
         for wrong in [
             "",
             ",",
+            "1,",
             "x",
             "1-",
             "-1",
             "+1",
+            "0x",
+            "0x+1",
             "1-2-3",
             "18446744073709551616",
         ] {

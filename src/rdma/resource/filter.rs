@@ -1,8 +1,10 @@
 //! `Filter`: which objects of a listing are wanted.
 
+use std::ops::RangeInclusive;
+
 use super::keys::{Key, Takes, id_key};
 use super::words;
-use crate::types::Invalid;
+use crate::types::{Invalid, NumberList};
 use crate::wire::nldev::resource::srq::Run;
 use crate::wire::nldev::resource::{CmId, FrmrPool, Kind, Object, Qp, What};
 
@@ -20,8 +22,7 @@ struct Test {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
-    /// Lowest and highest of each range.
-    Numbers(Vec<(u64, u64)>),
+    Numbers(NumberList),
     Words(Vec<String>),
 }
 
@@ -38,7 +39,7 @@ impl Filter {
     /// [`Invalid`] when the word is no list of what the key takes.
     pub fn add(&mut self, key: &Key, word: &str) -> Result<(), Invalid> {
         let wanted = match key.takes {
-            Takes::Numbers => Wanted::Numbers(ranges(word)?),
+            Takes::Numbers => Wanted::Numbers(word.parse()?),
             Takes::Words => Wanted::Words(word.split(',').map(str::to_owned).collect()),
             Takes::Anything => return Ok(()),
         };
@@ -54,8 +55,8 @@ impl Filter {
         let key = id_key(kind)?;
         let test = self.tests.iter().find(|test| test.key == key)?;
         match &test.wanted {
-            Wanted::Numbers(ranges) => match ranges[..] {
-                [(first, last)] if first == last => u32::try_from(first).ok(),
+            Wanted::Numbers(list) => match list.ranges() {
+                [one] if one.start() == one.end() => u32::try_from(*one.start()).ok(),
                 _ => None,
             },
             Wanted::Words(_) => None,
@@ -65,10 +66,10 @@ impl Filter {
     /// Whether the object is wanted. Of the queue pairs of an SRQ, only the wanted ones stay.
     pub(super) fn keeps(&self, object: &mut Object) -> bool {
         self.tests.iter().all(|test| {
-            if let (What::Srq(srq), "lqpn", Wanted::Numbers(ranges)) =
+            if let (What::Srq(srq), "lqpn", Wanted::Numbers(list)) =
                 (&mut object.what, test.key, &test.wanted)
             {
-                srq.qps = trimmed(&srq.qps, ranges);
+                srq.qps = trimmed(&srq.qps, list.ranges());
                 return !srq.qps.is_empty();
             }
             cell(object, test.key).is_some_and(|cell| test.wanted.has(&cell))
@@ -79,9 +80,7 @@ impl Filter {
 impl Wanted {
     fn has(&self, cell: &Cell) -> bool {
         match (self, cell) {
-            (Self::Numbers(ranges), Cell::Number(number)) => ranges
-                .iter()
-                .any(|(first, last)| (first..=last).contains(&number)),
+            (Self::Numbers(list), Cell::Number(number)) => list.has(*number),
             (Self::Words(words), Cell::Word(word)) => {
                 words.iter().any(|each| each.eq_ignore_ascii_case(word))
             }
@@ -90,40 +89,14 @@ impl Wanted {
     }
 }
 
-/// Reads `N`, `N-M` and lists of them; numbers are decimal, or hexadecimal behind `0x`.
-fn ranges(word: &str) -> Result<Vec<(u64, u64)>, Invalid> {
-    let invalid = || {
-        Invalid::new(
-            word,
-            "filter",
-            "write numbers and ranges of them, such as 1,5-9",
-        )
-    };
-    let number = |text: &str| {
-        let (digits, radix) = match text.strip_prefix("0x") {
-            Some(digits) => (digits, 16),
-            None => (text, 10),
-        };
-        let sound = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
-        let read = u64::from_str_radix(digits, radix).ok();
-        read.filter(|_| sound).ok_or_else(invalid)
-    };
-    word.split(',')
-        .map(|each| match each.split_once('-') {
-            None => number(each).map(|number| (number, number)),
-            Some((first, last)) => Ok((number(first)?, number(last)?)),
-        })
-        .collect()
-}
-
 /// The parts of the runs that lie in the ranges.
-fn trimmed(runs: &[Run], ranges: &[(u64, u64)]) -> Vec<Run> {
+fn trimmed(runs: &[Run], ranges: &[RangeInclusive<u64>]) -> Vec<Run> {
     let mut kept: Vec<Run> = runs
         .iter()
         .flat_map(|run| {
-            ranges.iter().filter_map(|(first, last)| {
-                let first = u64::from(run.first).max(*first);
-                let last = u64::from(run.last).min(*last);
+            ranges.iter().filter_map(|range| {
+                let first = u64::from(run.first).max(*range.start());
+                let last = u64::from(run.last).min(*range.end());
                 let (first, last) = (u32::try_from(first).ok()?, u32::try_from(last).ok()?);
                 (first <= last).then_some(Run { first, last })
             })
@@ -220,47 +193,22 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn lists_of_numbers_and_ranges() {
-        assert_eq!(ranges("7").unwrap(), [(7, 7)]);
-        assert_eq!(ranges("1,5-9,0x1f").unwrap(), [(1, 1), (5, 9), (31, 31)]);
-        assert_eq!(
-            ranges("4294967296-18446744073709551615").unwrap(),
-            [(1 << 32, u64::MAX)]
-        );
-        for word in [
-            "",
-            ",",
-            "1,",
-            "-",
-            "1-",
-            "-1",
-            "x",
-            "1-2-3",
-            "+1",
-            "0x",
-            "18446744073709551616",
-        ] {
-            assert!(ranges(word).is_err(), "{word}");
-        }
-    }
-
-    #[test]
     fn runs_are_trimmed_to_what_is_wanted() {
         let run = |first, last| Run { first, last };
         let runs = [run(19, 22), run(30, 30)];
-        assert_eq!(trimmed(&runs, &[(18, 20)]), [run(19, 20)]);
+        assert_eq!(trimmed(&runs, &[18..=20]), [run(19, 20)]);
         assert_eq!(
-            trimmed(&runs, &[(22, 22), (30, 99)]),
+            trimmed(&runs, &[22..=22, 30..=99]),
             [run(22, 22), run(30, 30)]
         );
-        assert!(trimmed(&runs, &[(1, 5), (1 << 40, 1 << 41)]).is_empty());
+        assert!(trimmed(&runs, &[1..=5, 1 << 40..=1 << 41]).is_empty());
     }
 
     proptest! {
         #[test]
         fn no_word_panics(word in "[0-9x,-]{0,24}", first: u32, last: u32) {
-            if let Ok(ranges) = ranges(&word) {
-                trimmed(&[Run { first, last }], &ranges);
+            if let Ok(list) = word.parse::<NumberList>() {
+                trimmed(&[Run { first, last }], list.ranges());
             }
         }
     }

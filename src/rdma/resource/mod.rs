@@ -6,16 +6,13 @@ mod maker;
 mod select;
 pub mod words;
 
-use nix::errno::Errno;
-
 use super::device;
-use super::error::RdmaError;
+use super::error::{RdmaError, too_old_or};
 use crate::kernel::{Conn, NetlinkError};
 use crate::types::FrmrKey;
-use crate::wire::nldev::attr_ids::RDMA_NLDEV_ATTR_DEV_INDEX;
 use crate::wire::nldev::device::Device;
+use crate::wire::nldev::op;
 use crate::wire::nldev::resource::{Kind, Object, Query, Summary, frmr_pools, summary};
-use crate::wire::nldev::{message_type, op};
 
 pub use filter::Filter;
 pub use keys::{Key, Takes, keys};
@@ -241,28 +238,5 @@ pub fn set_pinned(
     match conn.change(&frmr_pools::set_pinned(device.index, key, handles)) {
         Err(error) => Err(too_old_or(conn, error, (op::FRMR_POOLS_SET, "7.1"), what)?),
         Ok(()) => Ok(()),
-    }
-}
-
-/// EINVAL without a sentence also means that the kernel does not have the command.
-fn too_old_or(
-    conn: &mut Conn,
-    error: NetlinkError,
-    (op, since): (u16, &'static str),
-    what: String,
-) -> Result<RdmaError, RdmaError> {
-    match error {
-        NetlinkError::Refused(refusal)
-            if refusal.errno == Errno::EINVAL
-                && refusal.message.is_none()
-                && !conn.knows(message_type(op), RDMA_NLDEV_ATTR_DEV_INDEX)? =>
-        {
-            Ok(RdmaError::TooOld {
-                what,
-                since,
-                refusal,
-            })
-        }
-        other => Ok(RdmaError::refused(other, what)),
     }
 }
