@@ -1,3 +1,4 @@
-//! PCI functions and auxiliary devices as sysfs shows them.
+//! PCI functions and auxiliary devices, as sysfs shows them.
 
 pub mod device;
+pub mod function;

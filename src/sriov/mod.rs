@@ -1,3 +1,5 @@
-//! What PFs know of their VFs, and what can be asked of them.
+//! SR-IOV: physical functions, their VFs, and what the PF says of them.
 
+pub mod pf;
+pub mod selector;
 pub mod vf_mac;
