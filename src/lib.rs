@@ -21,6 +21,8 @@ pub mod wire;
 
 pub mod types;
 
+use std::ffi::OsStr;
+
 use entry::Face;
 use exit::Exit;
 use plugins::{Plugin, Stdio};
@@ -28,7 +30,7 @@ use world::World;
 
 /// Runs the face that `world` asks for and says how it ended.
 pub fn run(world: World<'_>) -> Exit {
-    let cni = world.env.contains_key(std::ffi::OsStr::new("CNI_COMMAND"));
+    let cni = world.env.contains_key(OsStr::new("CNI_COMMAND"));
     match entry::face(world.name(), cni) {
         Face::Cli(dialect) => {
             let outcome = cli::run(cli::Call {
@@ -38,6 +40,7 @@ pub fn run(world: World<'_>) -> Exit {
                 out: world.out,
                 err: world.err,
                 terminal: world.terminal,
+                redraws: world.env.get(OsStr::new("TERM")) != Some(&"dumb".into()),
                 host: &world.host,
             });
             Exit::of(outcome, world.err)

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 
-use super::{Cli, Common, Context, Dialect, Failure, Object, Reader, dispatch};
+use super::reader::Reader;
+use super::{Cli, Common, Context, Dialect, Failure, Object, dispatch};
 use crate::kernel::file;
 use crate::view::Format;
 use crate::view::explain::Explanation;

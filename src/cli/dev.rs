@@ -19,13 +19,13 @@ enum SubDevice {
 }
 
 /// RDMA devices: show, rename, move to a network namespace
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Dev {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Add a sub-device to a device
     #[command(override_usage = "rdmactl dev add <NAME> type <TYPE> parent <DEV>")]
@@ -63,7 +63,7 @@ enum Verb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Change {
     /// Rename it
     Name {
@@ -104,6 +104,10 @@ fn on_off(word: &str) -> Result<bool, Invalid> {
 }
 
 impl Dev {
+    pub(super) fn only_shows(&self) -> bool {
+        matches!(self.verb, None | Some(Verb::Show { .. }))
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         let outcome = match self.verb.unwrap_or(Verb::Show { dev: None }) {
             Verb::Show { dev } => return show(cx, conn, dev.as_deref()),

@@ -108,19 +108,22 @@ impl Failure {
             Self::Output(error) => format!("error: cannot write the output: {error}\n"),
             Self::Words(error) => error.render().to_string(),
             Self::Usage(invalid) => format!("error: {invalid}\n"),
-            Self::Explained(explanation) => said(explanation),
-            Self::Several(failures) => failures.iter().map(said).collect(),
+            Self::Explained(explanation) => explanation.to_string(),
+            Self::Several(failures) => failures.iter().map(Explanation::to_string).collect(),
             Self::Told => String::new(),
         }
     }
-}
 
-fn said(explanation: &Explanation) -> String {
-    let mut text = format!("{}\n", explanation.headline);
-    for (label, line) in [("cause", &explanation.cause), ("  fix", &explanation.cure)] {
-        if let Some(line) = line {
-            text.push_str(&format!("{label}: {line}\n"));
+    /// The same, failure by failure.
+    pub(super) fn explanations(self) -> Vec<Explanation> {
+        match self {
+            Self::Explained(explanation) => vec![*explanation],
+            Self::Several(failures) => failures,
+            other => vec![Explanation {
+                headline: other.text().trim_end().to_owned(),
+                cause: None,
+                cure: None,
+            }],
         }
     }
-    text
 }

@@ -11,13 +11,13 @@ use crate::types::{IfName, Invalid, PortSelector, RdmaName};
 use crate::view;
 
 /// Ports, and software devices on network interfaces
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Link {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Add a software device to a network interface
     #[command(override_usage = "rdmactl link add <NAME> type <TYPE> netdev <NETDEV>")]
@@ -64,6 +64,10 @@ fn driver(word: &str) -> Result<String, Invalid> {
 }
 
 impl Link {
+    pub(super) fn only_shows(&self) -> bool {
+        matches!(self.verb, None | Some(Verb::Show { .. }))
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb.unwrap_or(Verb::Show { port: None }) {
             Verb::Show { port } => show(cx, conn, port.as_ref()),

@@ -3,11 +3,15 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use self::batch::Batch;
+use self::reader::Reader;
+use self::watch::Watch;
 use crate::kernel::{Conn, Host, Netns};
 use crate::rdma::RdmaError;
+use crate::rdma::statistic::rate::Readings;
+use crate::types::Interval;
 use crate::view::{Field, Format, Style, View};
 
 mod batch;
@@ -15,13 +19,16 @@ mod dev;
 mod failure;
 mod link;
 mod monitor;
+mod reader;
 mod resource;
 mod statistic;
 mod suggest;
 mod system;
+mod watch;
 mod words;
 
 pub use failure::Failure;
+pub use reader::{command, spelled_out};
 
 /// Isolate RDMA devices and provision SR-IOV: a drop-in for iproute2's `rdma`, and more.
 #[derive(Debug, Parser)]
@@ -81,6 +88,9 @@ struct Common {
     // Its own id: a command may have a positional word `netns`, and ids are shared.
     #[arg(long = "netns", id = "in_netns", value_name = "NETNS", global = true)]
     in_netns: Option<String>,
+    /// Show it again every so many seconds: 2, 0.5
+    #[arg(long, value_name = "SECONDS", global = true)]
+    watch: Option<Interval>,
     /// Say what would be done and do nothing
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "dry_run", global = true)]
     dry_run: bool,
@@ -102,7 +112,7 @@ enum FormatWord {
 }
 
 /// The order is iproute2's: the first object that begins with a shortened word is meant.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Object {
     /// RDMA devices: show, rename, move to a network namespace
     Dev(dev::Dev),
@@ -126,6 +136,8 @@ struct Context<'a> {
     details: u8,
     raw: bool,
     dry_run: bool,
+    /// While the command is watched: what counters were in the last frame.
+    past: Option<Readings>,
 }
 
 impl Context<'_> {
@@ -198,6 +210,8 @@ pub struct Call<'a> {
     pub err: &'a mut (dyn Write + Send),
     /// Characters in a line, when standard output is a terminal.
     pub terminal: Option<u16>,
+    /// Whether that terminal can be drawn over.
+    pub redraws: bool,
     /// The machine.
     pub host: &'a Host,
 }
@@ -208,38 +222,13 @@ enum Work {
     Batch(Batch),
 }
 
-/// Reads command lines; the trees of words are made once for all lines of a batch.
-struct Reader {
-    /// As declared: what abbreviations are written out by.
-    declared: clap::Command,
-    /// With what clap adds while it reads.
-    built: clap::Command,
-}
-
-impl Reader {
-    fn new() -> Self {
-        let declared = Cli::command();
-        Self {
-            built: declared.clone(),
-            declared,
-        }
-    }
-
-    fn read(&mut self, words: Vec<OsString>) -> Result<Cli, clap::Error> {
-        let argv = words::spelled_out(&self.declared, words);
-        let matches = self.built.try_get_matches_from_mut(&argv);
-        let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-        parsed.map_err(|error| suggest::suggesting(error, &self.declared, &argv))
-    }
-}
-
 /// Runs one call.
 ///
 /// # Errors
 /// [`Failure`]; nothing of it has been printed yet, except in a batch.
 pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let mut reader = Reader::new();
-    let cli = match reader.read(call.argv) {
+    let cli = match reader.read(call.argv.clone()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
         Err(help) => return Ok(write!(call.out, "{}", help.render())?),
@@ -247,6 +236,8 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     if cli.common.version {
         return Ok(print_version(call.dialect, call.out)?);
     }
+    let watch = Watch::asked_for(&cli, &call)
+        .map_err(|why| Failure::Words(batch::refused(&mut reader.declared, why)))?;
     let work = match (&cli.common.batch, cli.object) {
         (Some(file), None) => Work::Batch(Batch::open(file, call.input, cli.common.force)?),
         (None, Some(object)) => Work::One(object),
@@ -266,10 +257,14 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         details: cli.common.details,
         raw: cli.common.raw,
         dry_run: cli.common.dry_run,
+        past: None,
     };
     let err = call.err;
     let all = || match work {
-        Work::One(object) => dispatch(object, &mut context, &mut None),
+        Work::One(object) => match watch {
+            None => dispatch(object, &mut context, &mut None),
+            Some(watch) => watch.run(&object, &mut context),
+        },
         Work::Batch(batch) => batch.run(&mut context, &mut reader, err),
     };
     let Some(word) = &cli.common.in_netns else {
@@ -321,14 +316,4 @@ fn print_version(dialect: Dialect, out: &mut (dyn Write + Send)) -> io::Result<(
         // The form of iproute2's line, for scripts that cut it at blanks.
         Dialect::Iproute2 => writeln!(out, "rdma utility, rdmactl-{version}"),
     }
-}
-
-/// The whole command line as clap has it, for man pages, completions and their tests.
-pub fn command() -> clap::Command {
-    Cli::command()
-}
-
-/// The words of a command line with every abbreviation written out.
-pub fn spelled_out(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    words::spelled_out(&Cli::command(), words)
 }

@@ -12,7 +12,7 @@ use crate::view::explain::Explanation;
 use crate::view::{self, Format};
 
 /// Tell what changes, as it changes
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Monitor {
     /// Watch the devices of every network namespace
     #[arg(long)]

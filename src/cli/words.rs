@@ -21,6 +21,7 @@ pub fn unmarked(word: &str) -> &str {
 pub fn spelled_out(root: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut reader = Reader {
         root,
+        above: Vec::new(),
         at: root,
         named: 0,
         only_words: false,
@@ -52,6 +53,8 @@ pub fn spelled_out(root: &Command, words: impl IntoIterator<Item = OsString>) ->
 
 struct Reader<'a> {
     root: &'a Command,
+    /// The commands between the root and the one below.
+    above: Vec<&'a Command>,
     /// The command that the words so far lead to.
     at: &'a Command,
     /// How many positional words it has been given.
@@ -75,7 +78,7 @@ impl<'a> Reader<'a> {
         let verbs = self.at.has_subcommands() && self.named >= required.count();
         if verbs && let Some(verb) = self.verb(text) {
             self.out.push(verb.get_name().into());
-            self.at = verb;
+            self.above.push(std::mem::replace(&mut self.at, verb));
             self.named = 0;
             return None;
         }
@@ -145,6 +148,7 @@ impl<'a> Reader<'a> {
         };
         match long {
             Some(long) => {
+                let long = self.whole(long);
                 self.out.push(format!("--{long}").into());
                 let arg = self.arguments().find(|arg| {
                     arg.get_long()
@@ -158,6 +162,20 @@ impl<'a> Reader<'a> {
                 self.arguments()
                     .any(|arg| arg.get_short() == last && takes_value(arg))
             }
+        }
+    }
+
+    /// Where options begin alike, the one that every command has: iproute2's abbreviations stay
+    /// what they are.
+    fn whole(&self, long: String) -> String {
+        let (name, value) = long.split_at(long.find('=').unwrap_or(long.len()));
+        let begun = |long: &&str| !name.is_empty() && long.starts_with(name);
+        let longs = self.arguments().filter_map(Arg::get_long).filter(begun);
+        let alike: Vec<_> = longs.collect();
+        let common = self.root.get_arguments().filter_map(Arg::get_long);
+        match &common.filter(begun).collect::<Vec<_>>()[..] {
+            [meant] if alike.len() > 1 && !alike.contains(&name) => format!("{meant}{value}"),
+            _ => long,
         }
     }
 
@@ -180,7 +198,11 @@ impl<'a> Reader<'a> {
     fn arguments(&self) -> impl Iterator<Item = &'a Arg> {
         let (root, at) = (self.root, self.at);
         let own = at.get_arguments().filter(move |_| !std::ptr::eq(root, at));
-        root.get_arguments().chain(own)
+        // The first above is the root itself.
+        let above = self.above.iter().skip(1);
+        let global = above.flat_map(|command| command.get_arguments());
+        let global = global.filter(|arg| arg.is_global_set());
+        root.get_arguments().chain(global).chain(own)
     }
 }
 
@@ -241,6 +263,10 @@ mod tests {
             ("rdma -dd dev", "-dd dev"),
             ("rdma dev show -- -x", "dev show \u{e000}-x"),
             ("rdma dev set -- -x na y", "dev set \u{e000}-x name y"),
+            ("rdma stat qp show -rate", "statistic qp show --rate"),
+            ("rdma stat --r", "statistic --raw"),
+            ("rdma stat --ra --rate", "statistic --raw --rate"),
+            ("rdma -watch 2 dev", "--watch 2 dev"),
             ("rdma -x dev", "-x dev"),
             ("rdma - dev", "- dev"),
         ] {

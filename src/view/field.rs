@@ -9,6 +9,8 @@ pub enum Value {
     Number(u64),
     /// A number that may be below zero.
     Signed(i64),
+    /// A finite number with a fraction.
+    Decimal(f64),
     /// A switch.
     Flag(bool),
     /// A word.
@@ -145,6 +147,7 @@ pub fn plain(value: &Value) -> String {
     match value {
         Value::Number(number) => number.to_string(),
         Value::Signed(number) => number.to_string(),
+        Value::Decimal(number) => number.to_string(),
         Value::Flag(true) => "on".to_owned(),
         Value::Flag(false) => "off".to_owned(),
         Value::Text(text) => text.clone(),

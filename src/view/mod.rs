@@ -7,6 +7,7 @@ pub mod device;
 pub mod event;
 pub mod explain;
 pub mod field;
+pub mod frame;
 pub mod json;
 pub mod link;
 pub mod names;
@@ -16,6 +17,7 @@ pub mod statistic;
 pub mod system;
 pub mod table;
 pub mod text;
+pub mod time;
 
 pub use field::{Field, Row, Value};
 

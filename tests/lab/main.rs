@@ -20,6 +20,7 @@ mod output;
 mod pci;
 mod report;
 mod snapshot;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,8 @@ mod device;
 mod software;
 mod statistic;
 
+use std::fmt;
+
 use nix::errno::Errno;
 
 use crate::kernel::modules::Availability;
@@ -21,6 +23,19 @@ pub struct Explanation {
     pub cause: Option<String>,
     /// The next command, as it is typed.
     pub cure: Option<String>,
+}
+
+impl fmt::Display for Explanation {
+    /// Line by line, each with its end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.headline)?;
+        for (label, line) in [("cause", &self.cause), ("  fix", &self.cure)] {
+            if let Some(line) = line {
+                writeln!(f, "{label}: {line}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why, and what to type next.

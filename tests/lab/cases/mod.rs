@@ -18,7 +18,9 @@ mod parity_resource;
 mod parity_statistic;
 mod persist;
 mod scraping;
+mod statistic;
 mod system;
+mod watch;
 
 use crate::case::Case;
 
@@ -34,6 +36,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("scraping", scraping::cases()),
         ("parity_resource", parity_resource::cases()),
         ("parity_statistic", parity_statistic::cases()),
+        ("statistic", statistic::cases()),
+        ("watch", watch::cases()),
         ("batch", batch::cases()),
         ("system", system::cases()),
         ("dev", dev::cases()),

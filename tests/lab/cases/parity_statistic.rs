@@ -304,13 +304,13 @@ impl<'a> State<'a> {
 }
 
 /// A process with queue pairs and a memory region on a VF of the simulated adapter.
-struct Client {
+pub(super) struct Client {
     child: Child,
-    qps: [String; 2],
+    pub(super) qps: [String; 2],
 }
 
 impl Client {
-    fn new(lab: &Lab, vf: u32) -> Self {
+    pub(super) fn new(lab: &Lab, vf: u32) -> Self {
         let folder = format!("/sys/bus/pci/devices/{}/infiniband_verbs", lab.vf(vf));
         let uverbs = lab.exec(&format!("ls {folder}")).ok().stdout;
         let mut child = Command::new("/lab/adapter/uverbs-client")
