@@ -55,6 +55,9 @@ pub fn lease(error: &LeaseError) -> Failure {
             .details("/proc must be mounted where the plugin runs"),
         LeaseError::Lost { .. } => Failure::new(DEVICE_AWAY, chain(error))
             .details("somebody else moved it at the same time, or its driver was unbound"),
+        LeaseError::NameTaken { .. } | LeaseError::NoFreeName { .. } => Failure::new(DEVICE_IN_USE, chain(error)).details(
+            "set another rdmaDeviceName, a pattern such as rdma_%d, or keep; before Linux 7.3 a name is taken in every namespace",
+        ),
         LeaseError::NotRolledBack { cause, .. } => Failure::new(lease(cause).code, chain(error))
             .details("the record was kept: DEL brings the device home"),
     }

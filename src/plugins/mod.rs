@@ -58,7 +58,7 @@ pub struct Stdio<'a> {
 /// Exactly one JSON document is written to `out`, or nothing where the protocol wants nothing.
 pub fn run(plugin: Option<Plugin>, env: &Env, stdio: Stdio<'_>, host: &Host) -> u8 {
     let name = plugin.map_or("rdmactl", Plugin::name);
-    let log = Log::new(name, stdio.err);
+    let log = Log::new(name, stdio.err).traced(env);
     let outcome = match plugin {
         Some(Plugin::Rdma) => serve::serve(env, stdio.input, &mut Rdma::new(host, log)),
         None => serve::serve(env, stdio.input, &mut Chosen::new(host, log)),

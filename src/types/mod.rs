@@ -14,6 +14,7 @@ pub mod number_list;
 pub mod pci_addr;
 pub mod port;
 pub mod rdma_name;
+pub mod rdma_naming;
 
 pub use auto_criteria::AutoCriteria;
 pub use aux_name::AuxName;
@@ -28,6 +29,7 @@ pub use number_list::NumberList;
 pub use pci_addr::PciAddr;
 pub use port::{DeviceSelector, PortSelector};
 pub use rdma_name::RdmaName;
+pub use rdma_naming::{RdmaNamePattern, RdmaNaming};
 
 /// Why a word is not the value it should be.
 ///

@@ -1,7 +1,7 @@
 //! STATUS: whether an ADD would find what every ADD needs.
 
-use super::Rdma;
-use crate::cni::{Code, Failure};
+use super::{Rdma, config, shared};
+use crate::cni::{Code, Config, Failure};
 use crate::kernel::Conn;
 use crate::plugins::fault;
 use crate::rdma::lease::Store;
@@ -11,13 +11,16 @@ use crate::types::NetnsMode;
 /// Looks at the mode of the subsystem and at the folder of the records.
 ///
 /// # Errors
-/// Code 50.
-pub fn status(plugin: &mut Rdma<'_>) -> Result<(), Failure> {
+/// Code 50, or 7.
+pub fn status(plugin: &mut Rdma<'_>, config: &Config<'_>) -> Result<(), Failure> {
+    let policy = config::shared_mode(config)?;
     let mut home = plugin
         .host
         .rdma()
         .map_err(|error| unreadable(&RdmaError::from(error)))?;
-    require_exclusive(&mut home)?;
+    if !shared::is_skipped(&mut home, policy)? {
+        require_exclusive(&mut home)?;
+    }
     Store::new(plugin.host)
         .folder()
         .probe()

@@ -5,6 +5,7 @@ pub mod give_back;
 pub mod lend;
 pub mod locate;
 pub mod locks;
+pub mod naming;
 pub mod record;
 pub mod settle;
 pub mod store;

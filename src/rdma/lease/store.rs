@@ -233,6 +233,7 @@ mod tests {
             attachment: Some(attachment.clone()),
             lodging: None,
             phase: Phase::Done,
+            siblings: Vec::new(),
         }
     }
 

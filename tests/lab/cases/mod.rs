@@ -7,7 +7,10 @@ mod cni_call;
 mod cni_chain;
 mod cni_rdma;
 mod cni_rdma_kills;
+mod cni_rdma_logs;
+mod cni_rdma_names;
 mod cni_rdma_recovery;
+mod cni_rdma_several;
 mod dev;
 mod explain;
 mod lab_itself;
@@ -45,6 +48,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
+        ("cni_rdma_logs", cni_rdma_logs::cases()),
+        ("cni_rdma_names", cni_rdma_names::cases()),
+        ("cni_rdma_several", cni_rdma_several::cases()),
         ("cni_chain", cni_chain::cases()),
     ]
     .into_iter()
