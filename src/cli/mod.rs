@@ -24,6 +24,7 @@ mod resource;
 mod statistic;
 mod suggest;
 mod system;
+mod vf;
 mod watch;
 mod words;
 
@@ -81,7 +82,7 @@ struct Common {
     /// Run the commands of a file, one a line; - is standard input
     #[arg(short, long, value_name = "FILE", global = true)]
     batch: Option<String>,
-    /// Go on with the batch when a command fails
+    /// Do it although somebody loses something by it; go on with a batch when a command fails
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "force", global = true)]
     force: bool,
     /// Run the command in this network namespace: a name, a path or a PID
@@ -126,6 +127,8 @@ enum Object {
     Statistic(statistic::Statistic),
     /// Tell what changes, as it changes
     Monitor(monitor::Monitor),
+    /// Virtual functions: how many a PF has, and their drivers
+    Vf(vf::Vf),
 }
 
 /// What a command works with.
@@ -138,6 +141,10 @@ struct Context<'a> {
     dry_run: bool,
     /// While the command is watched: what counters were in the last frame.
     past: Option<Readings>,
+    /// What is in use is changed too; never in a batch, where the word means something else.
+    force: bool,
+    /// What else the user should know, said when the command has ended.
+    notes: Vec<String>,
 }
 
 impl Context<'_> {
@@ -162,6 +169,11 @@ impl Context<'_> {
             self.view.nothing()?;
         }
         outcome
+    }
+
+    /// Tells the user what the output does not say.
+    fn note(&mut self, text: String) {
+        self.notes.push(text);
     }
 
     /// In a dry run says what would be done; true then.
@@ -258,6 +270,8 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         raw: cli.common.raw,
         dry_run: cli.common.dry_run,
         past: None,
+        force: cli.common.force && cli.common.batch.is_none(),
+        notes: Vec::new(),
     };
     let err = call.err;
     let all = || match work {
@@ -267,11 +281,18 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         },
         Work::Batch(batch) => batch.run(&mut context, &mut reader, err),
     };
-    let Some(word) = &cli.common.in_netns else {
-        return all();
+    let outcome = match &cli.common.in_netns {
+        None => all(),
+        Some(word) => {
+            let inside = Netns::open(call.host, word).and_then(|netns| netns.within(all));
+            inside.unwrap_or_else(|error| Err(failure::explain_netns(call.host, &error)))
+        }
     };
-    let inside = Netns::open(call.host, word).and_then(|netns| netns.within(all));
-    inside.unwrap_or_else(|error| Err(failure::explain_netns(call.host, &error)))
+    for note in &context.notes {
+        // Nowhere is left to say that saying it failed.
+        let _ = writeln!(err, "note: {note}");
+    }
+    outcome
 }
 
 /// Runs one command over `conn`, which is opened by the first that needs it.
@@ -283,6 +304,7 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::System(system) => system.run(cx, opened(cx, conn)?),
         Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
         Object::Monitor(monitor) => monitor.run(cx),
+        Object::Vf(vf) => vf.run(cx),
     }
 }
 

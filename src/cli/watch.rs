@@ -30,6 +30,7 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::Resource(resource))) => resource.only_shows(),
         (_, Some(Object::System(system))) => system.only_shows(),
         (_, Some(Object::Statistic(statistic))) => statistic.only_shows(),
+        (_, Some(Object::Vf(vf))) => vf.only_shows(),
         (_, Some(Object::Monitor(_))) => {
             return Some("monitor tells each change when it happens, and takes no --watch");
         }
@@ -96,6 +97,8 @@ impl Watch {
                 details: cx.details,
                 raw: cx.raw,
                 dry_run: cx.dry_run,
+                force: cx.force,
+                notes: Vec::new(),
                 past: Some(past),
             };
             let outcome = dispatch(object.clone(), &mut frame, &mut conn);

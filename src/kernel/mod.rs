@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub mod bounded;
+pub mod child;
 pub mod datagrams;
 #[cfg(test)]
 pub mod fake;
@@ -19,6 +21,7 @@ pub mod namespaces;
 pub mod netlink;
 pub mod netns;
 pub mod netns_sysfs;
+pub mod open_files;
 pub mod owner;
 pub mod privilege;
 pub mod procfs;

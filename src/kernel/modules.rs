@@ -60,6 +60,11 @@ pub fn link_types(host: &Host) -> Vec<String> {
     types
 }
 
+/// Whether udev runs, which loads the modules of new devices, a while after they came.
+pub fn are_loaded_on_demand(host: &Host) -> bool {
+    host.path("/run/udev/control").symlink_metadata().is_ok()
+}
+
 fn index(host: &Host, name: &str) -> Option<String> {
     let release = release(host).filter(|release| !release.contains('/'))?;
     ["/lib/modules", "/usr/lib/modules"]

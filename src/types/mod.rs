@@ -3,6 +3,7 @@
 pub mod auto_criteria;
 pub mod aux_name;
 pub mod device_id;
+pub mod driver_name;
 pub mod frmr_key;
 pub mod guid;
 pub mod ifname;
@@ -18,6 +19,7 @@ pub mod rdma_name;
 pub use auto_criteria::AutoCriteria;
 pub use aux_name::AuxName;
 pub use device_id::DeviceId;
+pub use driver_name::DriverName;
 pub use frmr_key::FrmrKey;
 pub use guid::Guid;
 pub use ifname::IfName;

@@ -8,6 +8,7 @@ pub mod event;
 pub mod explain;
 pub mod field;
 pub mod frame;
+pub mod held;
 pub mod json;
 pub mod link;
 pub mod names;

@@ -1,5 +1,6 @@
 //! Bytes to records and back; nothing here performs I/O.
 
+pub mod address;
 pub mod attr;
 pub mod extack;
 pub mod link;

@@ -1,9 +1,13 @@
 //! `Explanation`: what went wrong, why, and what to type next.
 
+pub mod binding;
 mod blockers;
 mod device;
+pub mod select;
 mod software;
 mod statistic;
+pub mod usage;
+pub mod vf_count;
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
 //! Link messages of rtnetlink: `struct ifinfomsg` and the IFLA attributes used here.
 
 pub mod message;
+pub mod stacking;
 pub mod vf;

@@ -20,6 +20,8 @@ mod persist;
 mod scraping;
 mod statistic;
 mod system;
+mod vf_bind;
+mod vf_create;
 mod watch;
 
 use crate::case::Case;
@@ -46,6 +48,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
         ("cni_chain", cni_chain::cases()),
+        ("vf_create", vf_create::cases()),
+        ("vf_bind", vf_bind::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
