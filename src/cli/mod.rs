@@ -81,7 +81,7 @@ struct Common {
     /// Run the commands of a file, one a line; - is standard input
     #[arg(short, long, value_name = "FILE", global = true)]
     batch: Option<String>,
-    /// Go on with the batch when a command fails
+    /// Do it although it disturbs users; go on with a batch when a command fails
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "force", global = true)]
     force: bool,
     /// Run the command in this network namespace: a name, a path or a PID
@@ -136,6 +136,8 @@ struct Context<'a> {
     details: u8,
     raw: bool,
     dry_run: bool,
+    /// Users may be disturbed; never said for the lines of a batch.
+    force: bool,
     /// While the command is watched: what counters were in the last frame.
     past: Option<Readings>,
 }
@@ -257,6 +259,7 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         details: cli.common.details,
         raw: cli.common.raw,
         dry_run: cli.common.dry_run,
+        force: cli.common.force && cli.common.batch.is_none(),
         past: None,
     };
     let err = call.err;

@@ -96,6 +96,7 @@ impl Watch {
                 details: cx.details,
                 raw: cx.raw,
                 dry_run: cx.dry_run,
+                force: cx.force,
                 past: Some(past),
             };
             let outcome = dispatch(object.clone(), &mut frame, &mut conn);

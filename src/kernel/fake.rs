@@ -6,11 +6,13 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR};
 use nix::errno::Errno;
 
 use super::Host;
+use super::child::Outcome;
 use super::datagrams::Datagrams;
 use crate::wire::Request;
 use crate::wire::nldev::attr_ids::*;
@@ -99,6 +101,8 @@ pub enum Answer {
     Refused(Errno, Option<&'static str>),
     /// The attributes of each object.
     Data(Vec<Vec<u8>>),
+    /// None: the kernel keeps who sends the request, which is this child process.
+    Stuck(u32),
 }
 
 /// Answers a request, given its message type and its attributes.
@@ -112,6 +116,7 @@ pub fn host_with(root: &Path, kernel: Kernel) -> Host {
             Ok(Box::new(Conversation {
                 kernel: kernel.clone(),
                 answers: VecDeque::new(),
+                stuck: None,
             }))
         }),
     )
@@ -120,6 +125,7 @@ pub fn host_with(root: &Path, kernel: Kernel) -> Host {
 struct Conversation {
     kernel: Kernel,
     answers: VecDeque<Vec<u8>>,
+    stuck: Option<u32>,
 }
 
 impl Datagrams for Conversation {
@@ -138,6 +144,10 @@ impl Datagrams for Conversation {
             self.answers.push_back(bytes);
         };
         let (errno, sentence) = match (self.kernel)(u16_at(4), &datagram[HEADER_LEN..]) {
+            Answer::Stuck(pid) => {
+                self.stuck = Some(pid);
+                return Ok(());
+            }
             Answer::Done => (0, None),
             Answer::Refused(errno, sentence) => (errno as i32, sentence),
             Answer::Data(objects) => {
@@ -159,6 +169,12 @@ impl Datagrams for Conversation {
         }
         message(NLMSG_ERROR, 0x300, &verdict);
         Ok(())
+    }
+
+    fn send_within(&mut self, datagram: &[u8], _limit: Duration) -> io::Result<Outcome> {
+        self.send(datagram)?;
+        let stuck = self.stuck.take();
+        Ok(stuck.map_or(Outcome::Done(Ok(())), |pid| Outcome::Stuck { pid }))
     }
 
     fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {

@@ -4,7 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub mod child;
 pub mod datagrams;
+pub mod events;
 #[cfg(test)]
 pub mod fake;
 pub mod file;
@@ -19,7 +21,9 @@ pub mod namespaces;
 pub mod netlink;
 pub mod netns;
 pub mod netns_sysfs;
+pub mod open_files;
 pub mod owner;
+pub mod pidfd;
 pub mod privilege;
 pub mod procfs;
 pub mod state;
@@ -27,11 +31,12 @@ pub mod sysfs;
 pub mod terminal;
 
 pub use datagrams::{Datagrams, Protocol};
+pub use events::Events;
 pub use file::FileError;
 pub use lock::{Lock, LockError};
 pub use namespace::Namespace;
 pub use namespaces::Survey;
-pub use netlink::{Conn, Events, NetlinkError, Refusal};
+pub use netlink::{Conn, NetlinkError, Refusal};
 pub use netns::{Netns, NetnsError};
 pub use privilege::Privilege;
 pub use sysfs::{Sysfs, SysfsError};

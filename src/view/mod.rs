@@ -18,6 +18,7 @@ pub mod system;
 pub mod table;
 pub mod text;
 pub mod time;
+pub mod users;
 
 pub use field::{Field, Row, Value};
 

@@ -59,7 +59,8 @@ pub fn describe(namespace: &Namespace) -> String {
     format!("{} ({})", namespace.word(), facts.join(", "))
 }
 
-fn process(process: &Process) -> String {
+/// A process, with what it belongs to.
+pub(super) fn process(process: &Process) -> String {
     let owner = process.owner.as_ref().map(owner).unwrap_or_default();
     format!("pid {} {}{owner}", process.pid, process.comm)
 }

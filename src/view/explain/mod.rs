@@ -2,6 +2,7 @@
 
 mod blockers;
 mod device;
+mod removal;
 mod software;
 mod statistic;
 
@@ -13,6 +14,8 @@ use crate::kernel::modules::Availability;
 use crate::kernel::{NetlinkError, NetnsError, Privilege, Refusal};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{Diagnosis, NetnsDiagnosis};
+
+pub use removal::{in_use, stuck};
 
 /// An error as a person needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]

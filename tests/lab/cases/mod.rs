@@ -12,6 +12,7 @@ mod dev;
 mod explain;
 mod lab_itself;
 mod link;
+mod link_delete;
 mod monitor;
 mod parity;
 mod parity_resource;
@@ -42,6 +43,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("system", system::cases()),
         ("dev", dev::cases()),
         ("link", link::cases()),
+        ("link_delete", link_delete::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
