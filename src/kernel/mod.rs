@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod datagrams;
+pub mod entry;
 #[cfg(test)]
 pub mod fake;
 pub mod file;

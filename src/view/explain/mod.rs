@@ -14,6 +14,8 @@ use crate::kernel::{NetlinkError, NetnsError, Privilege, Refusal};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{Diagnosis, NetnsDiagnosis};
 
+pub(in crate::view) use blockers::end;
+
 /// An error as a person needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
