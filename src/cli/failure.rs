@@ -18,7 +18,7 @@ pub enum Failure {
     Explained(Box<Explanation>),
     /// Parts of a listing are missing, each for its own reason; the rest has been printed.
     Several(Vec<Explanation>),
-    /// Commands of a batch failed, and each has been said.
+    /// What is wrong has been said: each command of a batch that failed, each finding.
     Told,
     /// The words make no command.
     Words(clap::Error),

@@ -16,6 +16,7 @@ use crate::view::{Field, Format, Style, View};
 
 mod batch;
 mod dev;
+mod doctor;
 mod failure;
 mod link;
 mod monitor;
@@ -126,6 +127,8 @@ enum Object {
     Statistic(statistic::Statistic),
     /// Tell what changes, as it changes
     Monitor(monitor::Monitor),
+    /// Examine the host and say what is wrong and how to mend it; nothing is changed
+    Doctor(doctor::Doctor),
 }
 
 /// What a command works with.
@@ -286,6 +289,7 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::System(system) => system.run(cx, opened(cx, conn)?),
         Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
         Object::Monitor(monitor) => monitor.run(cx),
+        Object::Doctor(doctor) => doctor.run(cx),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 pub mod child;
 pub mod datagrams;
+pub mod entry;
 pub mod events;
 #[cfg(test)]
 pub mod fake;

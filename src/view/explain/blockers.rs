@@ -48,7 +48,7 @@ pub(super) fn advice(error: &RdmaError, blockers: &[Namespace], hidden: usize) -
 }
 
 /// The command that ends a namespace.
-fn end(namespace: &Namespace) -> Option<String> {
+pub(in crate::view) fn end(namespace: &Namespace) -> Option<String> {
     let keeper = namespace
         .processes
         .first()

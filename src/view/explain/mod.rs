@@ -15,6 +15,7 @@ use crate::kernel::{NetlinkError, NetnsError, Privilege, Refusal};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{Diagnosis, NetnsDiagnosis};
 
+pub(in crate::view) use blockers::end;
 pub use removal::{in_use, stuck};
 
 /// An error as a person needs it.
