@@ -7,8 +7,10 @@ pub mod world;
 pub mod cli;
 pub mod plugins;
 
-pub mod cni;
 pub mod view;
+
+pub mod cni;
+pub mod doctor;
 
 pub mod rdma;
 pub mod sriov;

@@ -7,6 +7,7 @@ use crate::kernel::{Conn, Host, NetnsError};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{self, Attempt};
 use crate::rdma::mode::ModeError;
+use crate::rdma::removal::RemovalError;
 use crate::types::Invalid;
 use crate::view::explain::{self, Explanation};
 
@@ -17,7 +18,7 @@ pub enum Failure {
     Explained(Box<Explanation>),
     /// Parts of a listing are missing, each for its own reason; the rest has been printed.
     Several(Vec<Explanation>),
-    /// Commands of a batch failed, and each has been said.
+    /// What is wrong has been said: each command of a batch that failed, each finding.
     Told,
     /// The words make no command.
     Words(clap::Error),
@@ -85,6 +86,25 @@ impl Context<'_> {
         match error.into_parts() {
             (error, Some(diagnosis)) => explain::explain(&error, &diagnosis).into(),
             (error, None) => self.explain_plain(conn, error),
+        }
+    }
+
+    /// Says why a software device is still there.
+    pub(super) fn explain_removal(
+        &self,
+        conn: &mut Conn,
+        error: RemovalError,
+        device: &str,
+    ) -> Failure {
+        let headline = error.to_string();
+        match error {
+            RemovalError::InUse { device, users } => {
+                explain::in_use(headline, &device, &users).into()
+            }
+            RemovalError::Stuck { pid, users, .. } => {
+                explain::stuck(headline, pid, users.as_ref()).into()
+            }
+            RemovalError::Rdma(error) => self.explain(conn, error, Attempt::DeleteLink(device)),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::view::{Field, Format, Style, View};
 
 mod batch;
 mod dev;
+mod doctor;
 mod failure;
 mod link;
 mod monitor;
@@ -82,7 +83,7 @@ struct Common {
     /// Run the commands of a file, one a line; - is standard input
     #[arg(short, long, value_name = "FILE", global = true)]
     batch: Option<String>,
-    /// Do it although somebody loses something by it; go on with a batch when a command fails
+    /// Do it although it disturbs users; go on with a batch when a command fails
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "force", global = true)]
     force: bool,
     /// Run the command in this network namespace: a name, a path or a PID
@@ -129,6 +130,8 @@ enum Object {
     Monitor(monitor::Monitor),
     /// Virtual functions: how many a PF has, and their drivers
     Vf(vf::Vf),
+    /// Examine the host and say what is wrong and how to mend it; nothing is changed
+    Doctor(doctor::Doctor),
 }
 
 /// What a command works with.
@@ -139,10 +142,10 @@ struct Context<'a> {
     details: u8,
     raw: bool,
     dry_run: bool,
+    /// Users may be disturbed; never said for the lines of a batch.
+    force: bool,
     /// While the command is watched: what counters were in the last frame.
     past: Option<Readings>,
-    /// What is in use is changed too; never in a batch, where the word means something else.
-    force: bool,
     /// What else the user should know, said when the command has ended.
     notes: Vec<String>,
 }
@@ -269,8 +272,8 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         details: cli.common.details,
         raw: cli.common.raw,
         dry_run: cli.common.dry_run,
-        past: None,
         force: cli.common.force && cli.common.batch.is_none(),
+        past: None,
         notes: Vec::new(),
     };
     let err = call.err;
@@ -305,6 +308,7 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
         Object::Monitor(monitor) => monitor.run(cx),
         Object::Vf(vf) => vf.run(cx),
+        Object::Doctor(doctor) => doctor.run(cx),
     }
 }
 

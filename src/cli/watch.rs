@@ -31,6 +31,7 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::System(system))) => system.only_shows(),
         (_, Some(Object::Statistic(statistic))) => statistic.only_shows(),
         (_, Some(Object::Vf(vf))) => vf.only_shows(),
+        (_, Some(Object::Doctor(_))) => true,
         (_, Some(Object::Monitor(_))) => {
             return Some("monitor tells each change when it happens, and takes no --watch");
         }

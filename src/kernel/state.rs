@@ -51,7 +51,7 @@ impl Folder {
     /// [`FileError`].
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, FileError> {
         if is_name(name) {
-            file::read(&self.path.join(name), MAX_RECORD)
+            file::read_regular(&self.path.join(name), MAX_RECORD)
         } else {
             Ok(None)
         }

@@ -102,7 +102,9 @@ fn netlink(error: &NetlinkError) -> Failure {
     let code = match error {
         NetlinkError::Open { .. } | NetlinkError::Transport(_) => Code::IO,
         NetlinkError::Refused(_) => NOT_MOVABLE,
-        NetlinkError::Overrun | NetlinkError::Unstable => Code::TRY_AGAIN,
+        NetlinkError::Overrun | NetlinkError::Unstable | NetlinkError::Stuck { .. } => {
+            Code::TRY_AGAIN
+        }
         NetlinkError::Malformed(_) => Code::INTERNAL,
     };
     Failure::new(code, chain(error))

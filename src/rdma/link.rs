@@ -93,12 +93,3 @@ pub fn add(
         Ok(()) => Ok(()),
     }
 }
-
-/// Removes a software device.
-///
-/// # Errors
-/// [`RdmaError::Refused`] with EINVAL when its driver does not let users delete it.
-pub fn delete(conn: &mut Conn, device: &Device) -> Result<(), RdmaError> {
-    conn.change(&wire::delete(device.index))
-        .map_err(|error| RdmaError::refused(error, format!("delete {}", device.name)))
-}

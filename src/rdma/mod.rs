@@ -9,9 +9,11 @@ pub mod link;
 pub mod mode;
 pub mod monitor;
 pub mod persist;
+pub mod removal;
 pub mod resource;
 pub mod statistic;
 pub mod system;
+pub mod users;
 pub mod whereabouts;
 
 pub use error::RdmaError;

@@ -7,6 +7,7 @@ pub mod device;
 pub mod event;
 pub mod explain;
 pub mod field;
+pub mod finding;
 pub mod frame;
 pub mod held;
 pub mod json;
@@ -19,6 +20,7 @@ pub mod system;
 pub mod table;
 pub mod text;
 pub mod time;
+pub mod users;
 
 pub use field::{Field, Row, Value};
 
@@ -88,6 +90,15 @@ impl<'a> View<'a> {
         };
         self.out.write_all(output.as_bytes())?;
         self.out.flush()
+    }
+
+    /// Prints records as text, in a place where others would be a table.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn text(&mut self, rows: &[Row]) -> io::Result<()> {
+        let text = text::render(rows, self.style.oneline);
+        self.raw(&text)
     }
 
     /// Makes the documents that follow the elements of one array.

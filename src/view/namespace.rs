@@ -3,6 +3,7 @@
 use crate::kernel::Namespace;
 use crate::kernel::namespace::Process;
 use crate::kernel::owner::{Owner, Runtime};
+pub use crate::types::shell::quoted;
 
 /// A person reads so many and no more.
 pub const MAX_LISTED: usize = 10;
@@ -120,16 +121,6 @@ pub fn inside(namespace: &Namespace, command: &str) -> Option<String> {
     Some(format!("nsenter --net={way} {command}"))
 }
 
-/// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.,:/@%+=".contains(&b);
-    if !word.is_empty() && word.bytes().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -183,18 +174,5 @@ pub(super) mod tests {
             inside(&held, "x").unwrap(),
             "nsenter --net=/proc/1/ns/net x"
         );
-    }
-
-    #[test]
-    fn a_shell_reads_the_word_back() {
-        for (word, shell) in [
-            ("pod1", "pod1"),
-            ("", "''"),
-            ("a b", "'a b'"),
-            ("it's", "'it'\\''s'"),
-            ("$x", "'$x'"),
-        ] {
-            assert_eq!(quoted(word), shell);
-        }
     }
 }

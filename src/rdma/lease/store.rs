@@ -11,7 +11,7 @@ use crate::types::DeviceId;
 /// Go's folder; a node may be switched from one plugin to the other with pods running.
 pub const FOLDER: &str = "/var/lib/cni/rdma";
 /// Where Go's `ib-sriov` keeps its own records.
-const IB_SRIOV: &str = "/var/lib/cni/ib-sriov";
+pub const IB_SRIOV: &str = "/var/lib/cni/ib-sriov";
 
 /// How many names with a hash are tried.
 const HASHED_NAMES: u32 = 8;

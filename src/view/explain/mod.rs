@@ -3,6 +3,7 @@
 pub mod binding;
 mod blockers;
 mod device;
+mod removal;
 pub mod select;
 mod software;
 mod statistic;
@@ -17,6 +18,9 @@ use crate::kernel::modules::Availability;
 use crate::kernel::{NetlinkError, NetnsError, Privilege, Refusal};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{Diagnosis, NetnsDiagnosis};
+
+pub(in crate::view) use blockers::end;
+pub use removal::{in_use, stuck};
 
 /// An error as a person needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! `Vf`: one entry of IFLA_VFINFO_LIST, as far as it is read.
 
-use crate::types::{Guid, Mac};
+use crate::types::{Guid, LinkPolicy, Mac};
 use crate::wire::Attrs;
 
 const IFLA_VF_MAC: u16 = 1;
+const IFLA_VF_LINK_STATE: u16 = 5;
 const IFLA_VF_IB_NODE_GUID: u16 = 10;
 const IFLA_VF_IB_PORT_GUID: u16 = 11;
 
@@ -17,6 +18,8 @@ pub struct Vf {
     pub index: u32,
     /// Administrative address of an Ethernet VF; on IPoIB it is the PF's own and means nothing.
     pub mac: Option<Mac>,
+    /// What its link follows.
+    pub state: Option<LinkPolicy>,
     /// Node GUID set through the PF.
     pub node_guid: Option<Guid>,
     /// Port GUID set through the PF.
@@ -38,6 +41,13 @@ impl Vf {
                         .get(4..10)
                         .and_then(|b| b.try_into().ok())
                         .map(Mac::new)
+                }
+                // struct ifla_vf_link_state: u32 vf, u32 link_state
+                IFLA_VF_LINK_STATE => {
+                    let number = attr.value.get(4..8).and_then(|b| b.try_into().ok());
+                    vf.state = number
+                        .map(u32::from_ne_bytes)
+                        .and_then(LinkPolicy::from_number)
                 }
                 IFLA_VF_IB_NODE_GUID => vf.node_guid = guid(attr.value),
                 IFLA_VF_IB_PORT_GUID => vf.port_guid = guid(attr.value),

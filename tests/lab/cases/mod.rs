@@ -9,9 +9,12 @@ mod cni_rdma;
 mod cni_rdma_kills;
 mod cni_rdma_recovery;
 mod dev;
+mod doctor;
+mod doctor_adapter;
 mod explain;
 mod lab_itself;
 mod link;
+mod link_delete;
 mod monitor;
 mod parity;
 mod parity_resource;
@@ -44,6 +47,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("system", system::cases()),
         ("dev", dev::cases()),
         ("link", link::cases()),
+        ("link_delete", link_delete::cases()),
+        ("doctor", doctor::cases()),
+        ("doctor_adapter", doctor_adapter::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
