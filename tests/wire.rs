@@ -150,6 +150,9 @@ fn a_device_file_by_its_numbers() {
         (file.name.as_str(), file.number),
         ("uverbs0", 231 << 8 | 192)
     );
+    assert_eq!(file.driver_id, Some(14));
+    let question = chardev::question(chardev::Kind::Uverbs, Some(0), None);
+    assert_eq!(question.body(), chardev::verbs(0).body());
     assert!(CharDev::decode(&answer[..20]).is_err());
 }
 

@@ -18,6 +18,8 @@ pub enum Failure {
     Explained(Box<Explanation>),
     /// Parts of a listing are missing, each for its own reason; the rest has been printed.
     Several(Vec<Explanation>),
+    /// What was asked for is not in the one namespace of several that was asked.
+    Absent(Box<RdmaError>),
     /// What is wrong has been said: each command of a batch that failed, each finding.
     Told,
     /// The words make no command.
@@ -54,6 +56,13 @@ impl Context<'_> {
         error: RdmaError,
         attempt: Attempt<'_>,
     ) -> Failure {
+        let absent = matches!(
+            error,
+            RdmaError::NoSuchDevice { .. } | RdmaError::NoSuchPort { .. }
+        );
+        if self.roams && absent {
+            return Failure::Absent(Box::new(error));
+        }
         let diagnosis = diagnosis::diagnose(self.host, Some(conn), &error, attempt);
         explain::explain(&error, &diagnosis).into()
     }
@@ -73,6 +82,16 @@ impl Context<'_> {
             explain::explain(&error, &diagnosis)
         });
         Err(Failure::Several(explained.collect()))
+    }
+
+    /// What a look at every namespace could not see: namespaces that cannot be entered, and
+    /// processes that cannot be looked at.
+    pub(super) fn gaps(&self, unseen: &[NetnsError], hidden: usize) -> Vec<Explanation> {
+        let explained = unseen.iter().map(|error| {
+            let diagnosis = diagnosis::diagnose_netns(self.host, error);
+            explain::explain_netns(error, &diagnosis)
+        });
+        explain::gaps(explained.collect(), hidden)
     }
 
     /// Says why there is no connection.
@@ -130,6 +149,7 @@ impl Failure {
             Self::Usage(invalid) => format!("error: {invalid}\n"),
             Self::Explained(explanation) => explanation.to_string(),
             Self::Several(failures) => failures.iter().map(Explanation::to_string).collect(),
+            Self::Absent(error) => format!("error: {error}\n"),
             Self::Told => String::new(),
         }
     }

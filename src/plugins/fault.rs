@@ -53,8 +53,10 @@ pub fn lease(error: &LeaseError) -> Failure {
             .details("remove the records of containers that are gone from /var/lib/cni/rdma"),
         LeaseError::NoBootId => Failure::new(Code::IO, chain(error))
             .details("/proc must be mounted where the plugin runs"),
-        LeaseError::Lost { .. } => Failure::new(DEVICE_AWAY, chain(error))
-            .details("somebody else moved it at the same time, or its driver was unbound"),
+        LeaseError::Lost { .. } | LeaseError::NotHome { .. } => {
+            Failure::new(DEVICE_AWAY, chain(error))
+                .details("somebody else moved it at the same time, or its driver was unbound")
+        }
         LeaseError::NotRolledBack { cause, .. } => Failure::new(lease(cause).code, chain(error))
             .details("the record was kept: DEL brings the device home"),
     }

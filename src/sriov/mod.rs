@@ -6,6 +6,7 @@ pub mod count;
 pub mod held;
 pub mod lock;
 pub mod pf;
+pub mod seat;
 pub mod selector;
 pub mod usage;
 pub mod vf_mac;

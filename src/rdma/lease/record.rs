@@ -98,6 +98,11 @@ impl Record {
         Value::Object(object).to_string().into_bytes()
     }
 
+    /// The name that is to be given back; Go's oldest records have none.
+    pub fn home_name(&self) -> Option<String> {
+        Some(self.host_name.clone()).filter(|name| !name.is_empty())
+    }
+
     /// Reads a record of ours or of any Go release; `None` when nothing in it is of use.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;

@@ -3,6 +3,8 @@
 pub mod binding;
 mod blockers;
 mod device;
+mod gaps;
+mod lease;
 mod removal;
 pub mod select;
 mod software;
@@ -20,6 +22,8 @@ use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{Diagnosis, NetnsDiagnosis};
 
 pub(in crate::view) use blockers::end;
+pub use gaps::gaps;
+pub use lease::lease;
 pub use removal::{in_use, stuck};
 
 /// An error as a person needs it.
@@ -43,6 +47,17 @@ impl fmt::Display for Explanation {
             }
         }
         Ok(())
+    }
+}
+
+impl Explanation {
+    /// A headline that says all there is to say.
+    pub fn of(headline: String) -> Self {
+        Self {
+            headline,
+            cause: None,
+            cure: None,
+        }
     }
 }
 

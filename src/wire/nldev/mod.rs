@@ -34,7 +34,7 @@ pub mod op {
     pub const SYS_GET: u16 = 6;
     /// Change one setting of the subsystem.
     pub const SYS_SET: u16 = 7;
-    /// The device file of a device that a module of the kernel keeps.
+    /// Character devices: of a device, of a port, or of the machine.
     pub const GET_CHARDEV: u16 = 15;
     /// Change how counters are kept, bind one to a queue pair, choose optional ones.
     pub const STAT_SET: u16 = 16;

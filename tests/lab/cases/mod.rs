@@ -1,6 +1,7 @@
 //! Every case of the lab; a file's `cases()` lists its own.
 
 mod adapter;
+mod all_netns;
 mod batch;
 mod busy;
 mod cni_call;
@@ -20,9 +21,11 @@ mod parity;
 mod parity_resource;
 mod parity_statistic;
 mod persist;
+mod reclaim;
 mod scraping;
 mod statistic;
 mod system;
+mod topology;
 mod vf_bind;
 mod vf_create;
 mod watch;
@@ -46,6 +49,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("batch", batch::cases()),
         ("system", system::cases()),
         ("dev", dev::cases()),
+        ("reclaim", reclaim::cases()),
+        ("all_netns", all_netns::cases()),
+        ("topology", topology::cases()),
         ("link", link::cases()),
         ("link_delete", link_delete::cases()),
         ("doctor", doctor::cases()),
