@@ -126,7 +126,7 @@ enum Object {
     Statistic(statistic::Statistic),
     /// Tell what changes, as it changes
     Monitor(monitor::Monitor),
-    /// Virtual functions: how many a PF has, and their drivers
+    /// Virtual functions: how many a PF has, what they are given, and their drivers
     Vf(vf::Vf),
     /// What sits on what: functions, RDMA devices, interfaces, and who holds them
     #[command(visible_alias = "map")]
@@ -179,9 +179,11 @@ impl Context<'_> {
         outcome
     }
 
-    /// Tells the user what the output does not say.
+    /// Tells the user, once, what the output does not say.
     fn note(&mut self, text: String) {
-        self.notes.push(text);
+        if !self.notes.contains(&text) {
+            self.notes.push(text);
+        }
     }
 
     /// In a dry run says what would be done; true then.

@@ -109,12 +109,16 @@ impl Watch {
             let outcome = perform(object.clone(), &mut frame, &mut conn);
             past = frame.past.take().unwrap_or_default();
             past.turn();
-            let printed = String::from_utf8_lossy(&printed);
+            let notes = std::mem::take(&mut frame.notes);
+            let mut printed = String::from_utf8_lossy(&printed).into_owned();
             let failed = match outcome {
                 Ok(()) => Vec::new(),
                 Err(failure) if is_first && shows_nothing(&printed) => return Err(failure),
                 Err(failure) => failure.explanations(),
             };
+            if style.format != Format::Json {
+                printed.extend(notes.iter().map(|note| format!("note: {note}\n")));
+            }
             let frame = Frame {
                 at,
                 printed: &printed,

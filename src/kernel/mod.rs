@@ -16,6 +16,7 @@ pub mod initramfs;
 pub mod interfaces;
 pub mod lock;
 pub mod modprobe;
+pub mod module_loader;
 pub mod modules;
 pub mod mounts;
 pub mod namespace;

@@ -17,6 +17,7 @@ pub mod pci_addr;
 pub mod port;
 pub mod rdma_name;
 pub mod shell;
+pub mod vlan;
 
 pub use auto_criteria::AutoCriteria;
 pub use aux_name::AuxName;
@@ -33,6 +34,7 @@ pub use number_list::NumberList;
 pub use pci_addr::PciAddr;
 pub use port::{DeviceSelector, PortSelector};
 pub use rdma_name::RdmaName;
+pub use vlan::{Vlan, VlanProto};
 
 /// Why a word is not the value it should be.
 ///

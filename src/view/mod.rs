@@ -23,6 +23,7 @@ pub mod text;
 pub mod time;
 pub mod topology;
 pub mod users;
+pub mod vf;
 
 pub use field::{Field, Row, Value};
 

@@ -54,35 +54,21 @@ fn driver_name(word: &str) -> Result<DriverName, Invalid> {
 }
 
 impl Bind {
+    /// A VF to its own driver, with the usual patience.
+    pub(super) fn to_its_own(vf: Vf) -> Self {
+        Self {
+            vf: vf.address.to_string(),
+            driver: None,
+            patience: Patience { timeout: None },
+        }
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, way: Way) -> Result<(), Failure> {
         let (host, sysfs) = (cx.host, cx.host.sysfs());
         let (pf, vf) = selector::vf(sysfs, &self.vf).map_err(unselected)?;
-        let whose = match &self.driver {
-            Some(driver) => format!("driver {driver}"),
-            None => "its own driver".to_owned(),
-        };
         if cx.dry_run {
-            let usage = match way {
-                Way::Bind => Usage::default(),
-                Way::Rebind => users(cx, &pf, &[vf], Loss::Unbound)?,
-            };
-            let before = driver::bound(sysfs, vf.address).ok().flatten();
-            cx.plan_all(|| {
-                let mut steps: Vec<String> = losses(&usage).collect();
-                if let (Way::Rebind, Some(before)) = (way, &before) {
-                    steps.push(unbinding(vf, before));
-                }
-                // Done already is nothing to do.
-                let done = match (&before, &self.driver) {
-                    (Some(now), Some(driver)) => now == driver.as_str(),
-                    (now, None) => now.is_some(),
-                    _ => false,
-                };
-                if way == Way::Rebind || !done {
-                    steps.push(format!("bind {} to {whose}", named(vf)));
-                }
-                steps
-            })?;
+            let steps = self.steps(cx, &pf, vf, way)?;
+            cx.plan_all(|| steps)?;
             return Ok(());
         }
         let limit = self.patience.limit(1);
@@ -121,6 +107,39 @@ impl Bind {
         }
         let told = explain::binding::troubles(&troubles, limit.as_secs());
         Err(Failure::Several(told))
+    }
+
+    /// What would be done; a failure when somebody uses the VF.
+    pub(super) fn steps(
+        &self,
+        cx: &mut Context<'_>,
+        pf: &Pf,
+        vf: Vf,
+        way: Way,
+    ) -> Result<Vec<String>, Failure> {
+        let usage = match way {
+            Way::Bind => Usage::default(),
+            Way::Rebind => users(cx, pf, &[vf], Loss::Unbound)?,
+        };
+        let before = driver::bound(cx.host.sysfs(), vf.address).ok().flatten();
+        let mut steps: Vec<String> = losses(&usage).collect();
+        if let (Way::Rebind, Some(before)) = (way, &before) {
+            steps.push(unbinding(vf, before));
+        }
+        // Done already is nothing to do.
+        let done = match (&before, &self.driver) {
+            (Some(now), Some(driver)) => now == driver.as_str(),
+            (now, None) => now.is_some(),
+            _ => false,
+        };
+        if way == Way::Rebind || !done {
+            let whose = match &self.driver {
+                Some(driver) => format!("driver {driver}"),
+                None => "its own driver".to_owned(),
+            };
+            steps.push(format!("bind {} to {whose}", named(vf)));
+        }
+        Ok(steps)
     }
 
     /// A driver that hands functions on makes nothing of them; another's VF has what the PF has.

@@ -1,4 +1,4 @@
-//! `vf`: how many VFs a PF has, and which drivers have them.
+//! `vf`: how many VFs a PF has, what they are given, and which drivers have them.
 
 use std::time::{Duration, Instant};
 
@@ -20,20 +20,27 @@ use crate::view::held::Owner;
 
 mod binding;
 mod count;
+mod set;
+mod show;
 
 /// How long the drivers of a VF may take, and what comes on top once.
 const EACH: Duration = Duration::from_secs(2);
 const ONCE: Duration = Duration::from_secs(60);
 
-/// Virtual functions: how many a PF has, and their drivers
+/// Virtual functions: how many a PF has, what they are given, and their drivers
 #[derive(Debug, Clone, Args)]
 pub(super) struct Vf {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 enum Verb {
+    /// Show VFs: what their PF gave them, and what they go by
+    #[command(visible_alias = "list")]
+    Show(show::Show),
+    /// Give a VF its addresses, its link state, and what it may
+    Set(Box<set::Set>),
     /// Give a PF its VFs, and wait until they can be used
     Create(count::Create),
     /// Take all VFs from a PF
@@ -66,11 +73,13 @@ impl Patience {
 impl Vf {
     /// Whether it changes nothing.
     pub(super) fn only_shows(&self) -> bool {
-        false
+        matches!(self.verb, None | Some(Verb::Show(_)))
     }
 
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        match self.verb {
+        match self.verb.unwrap_or(Verb::Show(show::Show::default())) {
+            Verb::Show(show) => show.run(cx),
+            Verb::Set(set) => set.run(cx),
             Verb::Create(create) => create.run(cx),
             Verb::Destroy(destroy) => destroy.run(cx),
             Verb::Bind(bind) => bind.run(cx, binding::Way::Bind),

@@ -162,6 +162,7 @@ impl Bench {
                 state: Some(LinkPolicy::Auto),
                 node_guid: infiniband.then_some(Guid::new(own)),
                 port_guid: infiniband.then_some(Guid::new(own)),
+                ..Told::default()
             });
         }
         self.netdevs[first].vfs = vfs;

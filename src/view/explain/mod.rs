@@ -10,7 +10,9 @@ pub mod select;
 mod software;
 mod statistic;
 pub mod usage;
+pub mod vf_change;
 pub mod vf_count;
+mod vf_refusal;
 
 use std::fmt;
 

@@ -26,6 +26,7 @@ mod scraping;
 mod statistic;
 mod system;
 mod topology;
+mod vf;
 mod vf_bind;
 mod vf_create;
 mod watch;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("link_delete", link_delete::cases()),
         ("doctor", doctor::cases()),
         ("doctor_adapter", doctor_adapter::cases()),
+        ("vf", vf::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
