@@ -9,12 +9,14 @@ pub mod plugins;
 
 pub mod view;
 
+pub mod attachment;
 pub mod cni;
 pub mod doctor;
 
 pub mod rdma;
 pub mod sriov;
 
+pub mod netdev;
 pub mod pci;
 
 pub mod kernel;

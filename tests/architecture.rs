@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 400;
 
 /// The floor of each module below `crate`; a module imports only from lower floors.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("types", 0),
     ("wire", 1),
     ("kernel", 2),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("netdev", 3),
     ("rdma", 4),
     ("sriov", 4),
+    ("attachment", 5),
     ("provision", 5),
     ("doctor", 5),
     ("cni", 5),

@@ -18,6 +18,7 @@ use crate::view::{Field, View};
 
 mod all_netns;
 mod batch;
+mod cni;
 mod dev;
 mod doctor;
 mod failure;
@@ -131,6 +132,8 @@ enum Object {
     /// What sits on what: functions, RDMA devices, interfaces, and who holds them
     #[command(visible_alias = "map")]
     Topology(topology::Topology),
+    /// Attachments of the CNI plugins: who has which device, and what was left behind
+    Cni(cni::Cni),
     /// Examine the host and say what is wrong and how to mend it; nothing is changed
     Doctor(doctor::Doctor),
 }
@@ -335,6 +338,7 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::Monitor(monitor) => monitor.run(cx),
         Object::Vf(vf) => vf.run(cx),
         Object::Topology(topology) => topology.run(cx, opened(cx, conn)?),
+        Object::Cni(cni) => cni.run(cx),
         Object::Doctor(doctor) => doctor.run(cx),
     }
 }

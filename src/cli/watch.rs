@@ -33,6 +33,7 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::Vf(vf))) => vf.only_shows(),
         (_, Some(Object::Doctor(_))) => true,
         (_, Some(Object::Topology(_))) => true,
+        (_, Some(Object::Cni(cni))) => cni.only_shows(),
         (_, Some(Object::Monitor(_))) => {
             return Some("monitor tells each change when it happens, and takes no --watch");
         }

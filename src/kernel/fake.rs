@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +73,14 @@ impl Machine {
         let path = self.above(relative);
         fs::write(path, content).unwrap();
         self
+    }
+
+    /// Adds a program that a shell runs.
+    pub fn program(self, relative: &str, script: &str) -> Self {
+        let machine = self.file(relative, format!("#!/bin/sh\n{script}\n"));
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(machine.path(relative), mode).unwrap();
+        machine
     }
 
     /// Adds a symbolic link.

@@ -29,7 +29,9 @@ pub mod owner;
 pub mod pidfd;
 pub mod privilege;
 pub mod procfs;
+pub mod program;
 pub mod state;
+pub mod sysctl;
 pub mod sysfs;
 pub mod terminal;
 

@@ -1,6 +1,9 @@
 //! `Folder`: a folder of small records, each whole or not there; and the boot they belong to.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
 
 use super::Host;
 use super::file::{self, FileError};
@@ -145,6 +148,11 @@ pub fn boot_id(host: &Host) -> Result<Option<String>, FileError> {
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty()))
+}
+
+/// The time since the machine was started, its sleep included: later in one boot is more.
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }
 
 #[cfg(test)]

@@ -100,7 +100,8 @@ pub fn rdma(error: &RdmaError) -> Failure {
 /// How to get into exclusive mode.
 pub const EXCLUSIVE: &str = "in shared mode a device cannot be moved. Run rdmactl system set netns exclusive --persist: it takes effect at once when no other network namespace exists, and at the next boot otherwise";
 
-fn netlink(error: &NetlinkError) -> Failure {
+/// A kernel that cannot be asked, or says no.
+pub fn netlink(error: &NetlinkError) -> Failure {
     let code = match error {
         NetlinkError::Open { .. } | NetlinkError::Transport(_) => Code::IO,
         NetlinkError::Refused(_) => NOT_MOVABLE,

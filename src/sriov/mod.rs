@@ -5,6 +5,7 @@ pub mod binding;
 mod carrying_out;
 pub mod change;
 pub mod count;
+pub mod derived_guid;
 pub mod failed;
 pub mod guid_holder;
 pub mod held;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+pub mod attachment;
 pub mod boot;
 pub mod device;
 pub mod event;

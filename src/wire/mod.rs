@@ -6,6 +6,7 @@ pub mod extack;
 pub mod link;
 pub mod nldev;
 pub mod request;
+pub mod route;
 
 pub use attr::{Attr, Attrs, DecodeError};
 pub use request::Request;

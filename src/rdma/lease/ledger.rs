@@ -89,6 +89,7 @@ pub(super) mod tests {
             device_id: VF.parse().ok(),
             host_name: "mlx5_2".to_owned(),
             pod_name: "foo0".to_owned(),
+            netdev: None,
             attachment: None,
             lodging: index.map(|index| Lodging {
                 path: "/run/netns/p".to_owned(),

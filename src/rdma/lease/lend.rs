@@ -3,7 +3,7 @@
 use super::error::LeaseError;
 use super::record::{Attachment, Lodging, Phase, Record, known_guid};
 use super::store::Store;
-use super::{give_back, locks};
+use super::{give_back, locks, netdev};
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::rdma::{RdmaError, device};
 use crate::types::DeviceId;
@@ -32,6 +32,7 @@ pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<(), LeaseEr
         device_id: Some(loan.device_id.clone()),
         host_name: loan.device.name.clone(),
         pod_name: loan.device.name.clone(),
+        netdev: netdev::at_home(host, loan.device_id),
         attachment: Some(loan.attachment.clone()),
         lodging: Some(Lodging {
             path: loan.netns.word().to_owned(),
@@ -43,15 +44,8 @@ pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<(), LeaseEr
         phase: Phase::Intent,
     };
     let name = store.place(loan.attachment, &record)?;
-    let lent = locks::node(host)
-        .map_err(LeaseError::from)
-        .and_then(|_lock| {
-            device::move_to(home, loan.device, loan.netns)?;
-            let arrived = arrival(host, loan)?;
-            record.pod_name = arrived.name;
-            Ok(())
-        });
-    let done = lent.and_then(|()| {
+    let done = hand_over(host, home, loan.device, loan.netns).and_then(|arrived| {
+        record.pod_name = arrived.name;
         record.phase = Phase::Done;
         Ok(store.folder().replace(&name, &record.encode())?)
     });
@@ -70,19 +64,27 @@ pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<(), LeaseEr
     }
 }
 
-/// The device as it is in the container's namespace.
-fn arrival(host: &Host, loan: &Loan<'_>) -> Result<Device, LeaseError> {
-    let index = loan.device.index;
-    let found = loan
-        .netns
-        .within(|| -> Result<Option<Device>, RdmaError> {
-            device::with_index(&mut host.rdma()?, index)
-        })??;
+/// Moves a device to a namespace, while nobody else on the node moves one, and returns it as it
+/// arrived. Nothing is written down.
+///
+/// # Errors
+/// [`LeaseError`]; after [`LeaseError::Lost`] the device is neither here nor there.
+pub fn hand_over(
+    host: &Host,
+    home: &mut Conn,
+    device: &Device,
+    netns: &Netns,
+) -> Result<Device, LeaseError> {
+    let _lock = locks::node(host)?;
+    device::move_to(home, device, netns)?;
+    let found = netns.within(|| -> Result<Option<Device>, RdmaError> {
+        device::with_index(&mut host.rdma()?, device.index)
+    })??;
     found
-        .filter(|found| known_guid(found) == known_guid(loan.device))
+        .filter(|found| known_guid(found) == known_guid(device))
         .ok_or_else(|| LeaseError::Lost {
-            device: loan.device.name.clone(),
-            netns: loan.netns.word().to_owned(),
+            device: device.name.clone(),
+            netns: netns.word().to_owned(),
         })
 }
 

@@ -6,6 +6,7 @@ pub mod ledger;
 pub mod lend;
 pub mod locate;
 pub mod locks;
+mod netdev;
 pub mod reclaim;
 pub mod record;
 pub mod settle;

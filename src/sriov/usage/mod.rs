@@ -6,7 +6,6 @@ mod netdev;
 mod records;
 mod verbs;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::held::Held;
@@ -15,6 +14,7 @@ use crate::kernel::namespace::Process;
 use crate::kernel::namespaces::{Depth, survey};
 use crate::kernel::{FileError, Host, Namespace, NetlinkError, NetnsError, SysfsError};
 use crate::pci::appearance::Equipment;
+use crate::types::IpNet;
 
 /// One way in which one VF is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +81,8 @@ pub enum How {
     Addresses {
         /// The interface.
         netdev: String,
-        /// The addresses, each with the bits of its network.
-        addresses: Vec<(IpAddr, u8)>,
+        /// The addresses.
+        addresses: Vec<IpNet>,
     },
     /// Its interface belongs to another one, such as a bond.
     Member {

@@ -41,7 +41,7 @@ pub(super) fn look(host: &Host, held: &[Held]) -> Result<Vec<Use>, UsageError> {
             let given = addresses
                 .iter()
                 .filter(|address| address.index == link.index && !address.is_automatic());
-            let given: Vec<_> = given.map(|address| (address.ip, address.prefix)).collect();
+            let given: Vec<_> = given.map(|address| address.net).collect();
             if link.up && !given.is_empty() {
                 found.push(How::Addresses {
                     netdev: netdev(),

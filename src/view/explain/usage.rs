@@ -1,7 +1,5 @@
 //! Who uses VFs, a line each, and that nothing was taken from them.
 
-use std::net::IpAddr;
-
 use super::Explanation;
 use crate::sriov::usage::{How, Usage, UsageError, Use};
 use crate::types::PciAddr;
@@ -126,7 +124,7 @@ fn how(how: &How) -> String {
             format!("the kernel module {module} works with RDMA device {device}")
         }
         How::Addresses { netdev, addresses } => {
-            let words: Vec<String> = addresses.iter().map(address).collect();
+            let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             format!("interface {netdev} is up and has {}", words.join(", "))
         }
         How::Member { netdev, master } => format!("interface {netdev} belongs to {master}"),
@@ -145,10 +143,6 @@ fn how(how: &How) -> String {
     };
     // Names in records and of devices come from anywhere, and this goes to a terminal.
     text.replace(char::is_control, "?")
-}
-
-fn address((ip, prefix): &(IpAddr, u8)) -> String {
-    format!("{ip}/{prefix}")
 }
 
 fn many(count: usize, noun: &str) -> String {
@@ -243,7 +237,7 @@ mod tests {
             (
                 How::Addresses {
                     netdev: "ib4".to_owned(),
-                    addresses: vec![("10.0.0.1".parse().unwrap(), 24)],
+                    addresses: vec!["10.0.0.1/24".parse().unwrap()],
                 },
                 "interface ib4 is up and has 10.0.0.1/24",
             ),

@@ -1,20 +1,26 @@
 //! `Link`: RTM_NEWLINK answers and the requests for them.
 
+use super::change::IFF_UP;
 use super::vf::{Vf, VfSetting};
+use crate::types::IfName;
 use crate::wire::{Attr, Attrs, DecodeError, Request};
 
 const RTM_GETLINK: u16 = 18;
-const RTM_SETLINK: u16 = 19;
+pub(super) const RTM_SETLINK: u16 = 19;
 /// Bytes of `struct ifinfomsg` (`uapi/linux/rtnetlink.h`).
-const IFINFOMSG_LEN: usize = 16;
+pub(super) const IFINFOMSG_LEN: usize = 16;
 
 const IFF_RUNNING: u32 = 1 << 6;
 
 const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
 const IFLA_NUM_VF: u16 = 21;
 const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_EXT_MASK: u16 = 29;
+pub(super) const IFLA_PROP_LIST: u16 = 52;
+pub(super) const IFLA_ALT_IFNAME: u16 = 53;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 /// What is left of `nla_type` without its two flags (`uapi/linux/netlink.h`).
 const NLA_TYPE_MASK: u16 = 0x3fff;
@@ -38,10 +44,18 @@ pub struct Link {
     pub running: bool,
     /// Name.
     pub name: String,
+    /// Further names.
+    pub alt_names: Vec<String>,
+    /// Switched on.
+    pub up: bool,
+    /// Largest packet in bytes.
+    pub mtu: Option<u32>,
+    /// The device it sits on, such as a PCI address (Linux 5.14).
+    pub parent: Option<String>,
+    /// It stands on another interface: a VLAN, or IPoIB with a P_Key of its own.
+    pub is_child: bool,
     /// Hardware address: 6 bytes, or 20 on InfiniBand with the port GUID in the last 8.
     pub address: Vec<u8>,
-    /// The device it sits on, such as a PCI address; Linux 5.14.
-    pub parent: Option<String>,
     /// Number of VFs the driver reports.
     pub num_vf: Option<u32>,
     /// The VFs, when they were asked for; may be shorter than `num_vf` says.
@@ -54,11 +68,12 @@ impl Link {
         let fixed: &[u8; IFINFOMSG_LEN] = body
             .first_chunk()
             .ok_or(DecodeError::Truncated("ifinfomsg"))?;
+        let flags = u32::from_ne_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]);
         let mut link = Self {
             hardware: u16::from_ne_bytes([fixed[2], fixed[3]]),
             index: u32::from_ne_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
-            running: u32::from_ne_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]) & IFF_RUNNING
-                != 0,
+            up: flags & IFF_UP != 0,
+            running: flags & IFF_RUNNING != 0,
             ..Self::default()
         };
         let mut rest = &body[IFINFOMSG_LEN..];
@@ -83,6 +98,12 @@ impl Link {
             IFLA_IFNAME => self.name = attr.text(),
             IFLA_ADDRESS => self.address = attr.value.to_vec(),
             IFLA_PARENT_DEV_NAME => self.parent = Some(attr.text()),
+            IFLA_LINK => self.is_child = attr.u32().is_some_and(|other| other != self.index),
+            IFLA_MTU => self.mtu = attr.u32(),
+            IFLA_PROP_LIST => {
+                let names = attr.nested().filter(|each| each.id == IFLA_ALT_IFNAME);
+                self.alt_names = names.map(|name| name.text()).collect();
+            }
             IFLA_NUM_VF => self.num_vf = attr.u32(),
             _ => {}
         }
@@ -118,6 +139,15 @@ pub fn get(index: u32, with_vfs: bool) -> Request {
     Request::new(RTM_GETLINK)
         .fixed(&ifinfomsg(index))
         .u32(IFLA_EXT_MASK, mask(with_vfs))
+}
+
+/// Asks for the interface with this name; since Linux 5.5 a further name will do too.
+pub fn get_by_name(name: &IfName) -> Request {
+    // A further name is asked for by its own attribute, and finds first names as well.
+    Request::new(RTM_GETLINK)
+        .fixed(&[0; IFINFOMSG_LEN])
+        .text(IFLA_ALT_IFNAME, name.as_str())
+        .u32(IFLA_EXT_MASK, mask(false))
 }
 
 /// Lists the interfaces of the socket's namespace, with their VFs if wanted.

@@ -6,6 +6,7 @@ mod batch;
 mod busy;
 mod cni_call;
 mod cni_chain;
+mod cni_leftovers;
 mod cni_rdma;
 mod cni_rdma_kills;
 mod cni_rdma_recovery;
@@ -13,6 +14,9 @@ mod dev;
 mod doctor;
 mod doctor_adapter;
 mod explain;
+mod ib_sriov;
+mod ib_sriov_kills;
+mod ib_sriov_recovery;
 mod lab_itself;
 mod link;
 mod link_delete;
@@ -64,6 +68,10 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_chain", cni_chain::cases()),
         ("vf_create", vf_create::cases()),
         ("vf_bind", vf_bind::cases()),
+        ("cni_leftovers", cni_leftovers::cases()),
+        ("ib_sriov", ib_sriov::cases()),
+        ("ib_sriov_recovery", ib_sriov_recovery::cases()),
+        ("ib_sriov_kills", ib_sriov_kills::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
