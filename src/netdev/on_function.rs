@@ -6,8 +6,7 @@ use super::error::NetdevError;
 use super::interface;
 use crate::kernel::netns_sysfs::NetnsSysfs;
 use crate::kernel::{Conn, Host, Netns, Sysfs};
-use crate::pci::function;
-use crate::types::PciAddr;
+use crate::types::{IfName, PciAddr};
 use crate::wire::link::message::Link;
 
 /// A client of the RDMA core makes its interface within the call that moves or binds a device;
@@ -19,10 +18,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// # Errors
 /// [`NetdevError`].
 pub fn here(conn: &mut Conn, sysfs: &Sysfs, address: PciAddr) -> Result<Option<Link>, NetdevError> {
-    let names = function::netdevs(sysfs, address)?;
     let mut found = Vec::new();
-    for name in &names {
-        found.extend(interface::named(conn, name)?);
+    for name in names(sysfs, address)? {
+        found.extend(interface::named(conn, &name)?);
     }
     Ok(main_one(found))
 }
@@ -48,7 +46,7 @@ pub fn inside(host: &Host, netns: &Netns, address: PciAddr) -> Result<Option<Lin
     let Ok(sysfs) = NetnsSysfs::of(netns)? else {
         return Ok(None);
     };
-    let names = function::netdevs(sysfs.tree(), address)?;
+    let names = names(sysfs.tree(), address)?;
     let named = |link: &Link| names.iter().any(|name| name.as_str() == link.name);
     Ok(main_one(links.into_iter().filter(named).collect()))
 }
@@ -71,6 +69,12 @@ pub fn await_here(
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// The interfaces below a function, in the namespace that `sysfs` belongs to.
+fn names(sysfs: &Sysfs, address: PciAddr) -> Result<Vec<IfName>, NetdevError> {
+    let names = sysfs.list_if_there(format!("bus/pci/devices/{address}/net"))?;
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// Children (IPoIB with a P_Key, VLANs) sit on the function too; they are made later.
