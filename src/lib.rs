@@ -7,12 +7,16 @@ pub mod world;
 pub mod cli;
 pub mod plugins;
 
-pub mod cni;
 pub mod view;
+
+pub mod attachment;
+pub mod cni;
+pub mod doctor;
 
 pub mod rdma;
 pub mod sriov;
 
+pub mod netdev;
 pub mod pci;
 
 pub mod kernel;

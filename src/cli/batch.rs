@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 
 use super::reader::Reader;
-use super::{Cli, Common, Context, Dialect, Failure, Object, dispatch};
+use super::{Cli, Common, Context, Dialect, Failure, Object, all_netns, drawable, perform};
 use crate::kernel::file;
 use crate::view::Format;
 use crate::view::explain::Explanation;
@@ -76,8 +76,8 @@ impl Batch {
         for line in &self.lines {
             let argv = std::iter::once("rdmactl").chain(line.words.iter().map(String::as_str));
             let outcome = match reader.read(argv.map(OsString::from).collect()) {
-                Ok(cli) => match command(cli, &plain, reader) {
-                    Ok(object) => dispatch(object, cx, &mut conn),
+                Ok(cli) => match command(cli, &plain, reader, cx) {
+                    Ok(object) => perform(object, cx, &mut conn),
                     Err(error) => Err(Failure::Words(error)),
                 },
                 Err(help) if !help.use_stderr() => Ok(cx.view.raw(&help.render().to_string())?),
@@ -120,14 +120,24 @@ fn unreadable(name: &str, why: &str) -> Failure {
 
 /// The command of a line. Options hold for the whole batch: one on a line would be taken for
 /// granted by its writer (`--dry-run`, `--netns`) and must not be passed over.
-fn command(cli: Cli, plain: &Common, reader: &mut Reader) -> Result<Object, clap::Error> {
+fn command(
+    cli: Cli,
+    plain: &Common,
+    reader: &mut Reader,
+    cx: &Context<'_>,
+) -> Result<Object, clap::Error> {
     let why = match cli.object {
         _ if cli.common != *plain => {
             "options stand on the command line, not on the lines of a batch"
         }
         None => "a line of a batch names a command",
         Some(Object::Monitor(_)) => "monitor never ends, and no line after it would be run",
-        Some(object) => return Ok(object),
+        Some(object) => {
+            match all_netns::allowed(&object, cx.all_netns).and(drawable(&object, cx.diagram)) {
+                Ok(()) => return Ok(object),
+                Err(why) => why,
+            }
+        }
     };
     Err(refused(&mut reader.declared, why))
 }

@@ -2,6 +2,7 @@
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+use super::reclaim::Reclaim;
 use super::words::{WORDS, unmarked};
 use super::{Context, Failure};
 use crate::kernel::{Conn, Netns};
@@ -61,6 +62,8 @@ enum Verb {
         #[command(subcommand)]
         what: Change,
     },
+    /// Bring devices home from other network namespaces
+    Reclaim(Reclaim),
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -111,6 +114,7 @@ impl Dev {
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         let outcome = match self.verb.unwrap_or(Verb::Show { dev: None }) {
             Verb::Show { dev } => return show(cx, conn, dev.as_deref()),
+            Verb::Reclaim(reclaim) => return reclaim.run(cx, conn),
             Verb::Set {
                 dev,
                 what: Change::Name { new },

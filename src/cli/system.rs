@@ -80,7 +80,7 @@ fn on_off(word: &str) -> Result<bool, Invalid> {
 }
 
 /// A wait has an end: a day is more than any boot script means.
-fn seconds(word: &str) -> Result<Duration, Invalid> {
+pub(super) fn seconds(word: &str) -> Result<Duration, Invalid> {
     let bad = || Invalid::new(word, "number of seconds", "write 0 to 86400");
     let seconds: f64 = word.parse().map_err(|_| bad())?;
     if !(0.0..=86_400.0).contains(&seconds) {

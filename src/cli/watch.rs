@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Call, Cli, Context, Failure, Object, dispatch};
+use super::{Call, Cli, Context, Failure, Object, perform};
 use crate::kernel::terminal::{self, Size};
 use crate::rdma::statistic::rate::Readings;
 use crate::types::Interval;
@@ -30,6 +30,10 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::Resource(resource))) => resource.only_shows(),
         (_, Some(Object::System(system))) => system.only_shows(),
         (_, Some(Object::Statistic(statistic))) => statistic.only_shows(),
+        (_, Some(Object::Vf(vf))) => vf.only_shows(),
+        (_, Some(Object::Doctor(_))) => true,
+        (_, Some(Object::Topology(_))) => true,
+        (_, Some(Object::Cni(cni))) => cni.only_shows(),
         (_, Some(Object::Monitor(_))) => {
             return Some("monitor tells each change when it happens, and takes no --watch");
         }
@@ -95,18 +99,27 @@ impl Watch {
                 dialect: cx.dialect,
                 details: cx.details,
                 raw: cx.raw,
+                diagram: cx.diagram,
                 dry_run: cx.dry_run,
+                force: cx.force,
+                notes: Vec::new(),
+                all_netns: cx.all_netns,
+                roams: false,
                 past: Some(past),
             };
-            let outcome = dispatch(object.clone(), &mut frame, &mut conn);
+            let outcome = perform(object.clone(), &mut frame, &mut conn);
             past = frame.past.take().unwrap_or_default();
             past.turn();
-            let printed = String::from_utf8_lossy(&printed);
+            let notes = std::mem::take(&mut frame.notes);
+            let mut printed = String::from_utf8_lossy(&printed).into_owned();
             let failed = match outcome {
                 Ok(()) => Vec::new(),
                 Err(failure) if is_first && shows_nothing(&printed) => return Err(failure),
                 Err(failure) => failure.explanations(),
             };
+            if style.format != Format::Json {
+                printed.extend(notes.iter().map(|note| format!("note: {note}\n")));
+            }
             let frame = Frame {
                 at,
                 printed: &printed,

@@ -1,16 +1,22 @@
 //! ADD: every check, then the move, then the result of the plugin before, unchanged.
 
 use super::config::Settings;
-use super::{Rdma, attachment, device, shared, status};
+use super::{Rdma, attachment, device, shared};
 use crate::cni::prev_result::PrevResult;
 use crate::cni::{Call, Code, Config, Failure};
-use crate::plugins::{fault, netns};
+use crate::kernel::{Host, Netns};
+use crate::netdev::on_function;
+use crate::pci::function;
+use crate::plugins::{fault, mode, netns};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::lend::{Loan, lend};
 use crate::rdma::lease::locks;
 use crate::rdma::lease::settle::{self, Standing};
 use crate::types::{DeviceId, RdmaNaming};
 use crate::wire::nldev::device::Device;
+
+/// `ARPHRD_INFINIBAND` (`uapi/linux/if_arp.h`).
+const ARPHRD_INFINIBAND: u16 = 32;
 
 /// Gives the container its RDMA device.
 ///
@@ -25,14 +31,14 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
     let host = plugin.host;
     let mut home = host
         .rdma()
-        .map_err(|error| status::unreadable(&RdmaError::from(error)))?;
+        .map_err(|error| mode::unreadable(&RdmaError::from(error)))?;
     if shared::is_skipped(&mut home, settings.shared_mode)? {
         plugin
             .log
             .info("shared mode: nothing is moved, every container sees every RDMA device");
         return Ok(document);
     }
-    status::require_exclusive(&mut home)?;
+    mode::require_exclusive(&mut home)?;
     let id = device::wanted(host, &settings, Some(&prev))?;
     if settings.device.is_empty() {
         plugin.log.warn(format!(
@@ -42,6 +48,7 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
     let netns = netns::target(host, call)?;
     let attachment = attachment(call, config);
     let lease = |error| fault::lease(&error);
+    refuse_ipoib(host, &id, &netns)?;
 
     let _lock = locks::device(host, &id).map_err(|error| fault::lock(&error))?;
     plugin.log.debug(format!("locked {id}"));
@@ -101,6 +108,30 @@ fn require_one_name_each(naming: &RdmaNaming, id: &DeviceId, count: usize) -> Re
         )
         .details("write a pattern as rdmaDeviceName, such as mlx5_%d")),
         _ => Ok(()),
+    }
+}
+
+/// Moving an RDMA device makes its IPoIB interface anew, and the one that `ib-sriov` put into the
+/// container would be gone.
+fn refuse_ipoib(host: &Host, id: &DeviceId, netns: &Netns) -> Result<(), Failure> {
+    let DeviceId::Pci(function) = id else {
+        return Ok(());
+    };
+    let at_home = function::netdevs(host.sysfs(), *function);
+    if at_home.is_ok_and(|names| !names.is_empty()) {
+        return Ok(());
+    }
+    let link = on_function::inside(host, netns, *function).ok().flatten();
+    match link.filter(|link| link.hardware == ARPHRD_INFINIBAND) {
+        None => Ok(()),
+        Some(link) => Err(Failure::new(
+            Code::INVALID_CONFIG,
+            format!(
+                "{} in the container is the IPoIB interface of {function}: moving its RDMA device would take it away",
+                link.name
+            ),
+        )
+        .details("remove rdma from the list of plugins, and set \"rdmaIsolation\": true for ib-sriov, which moves both")),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Shared mode, in which a configuration may want nothing to be moved instead of a failure.
 
 use super::config::SharedMode;
-use super::status::unreadable;
 use crate::cni::Failure;
 use crate::kernel::Conn;
+use crate::plugins::mode::unreadable;
 use crate::rdma::system;
 use crate::types::NetnsMode;
 

@@ -68,6 +68,14 @@ pub enum LeaseError {
         /// The pattern.
         pattern: RdmaNamePattern,
     },
+    /// It exists, is in no namespace that can be found, and did not come home.
+    #[error(
+        "RDMA device \"{device}\" is in a network namespace that cannot be found, and did not come home"
+    )]
+    NotHome {
+        /// The device.
+        device: String,
+    },
     /// Something failed after the move, and the device could not be taken back.
     #[error("{cause}; then RDMA device \"{device}\" could not be taken back: {rollback}")]
     NotRolledBack {

@@ -2,9 +2,9 @@
 
 use super::error::LeaseError;
 use super::locate::{Place, Search};
-use super::locks;
 use super::naming::spare;
 use super::record::Record;
+use super::{locks, netdev};
 use crate::kernel::{Conn, Host, LockError, Netns, state};
 use crate::rdma::{RdmaError, device};
 use crate::types::RdmaName;
@@ -36,6 +36,7 @@ pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, LeaseError> {
         Place::Nowhere => Ok(Ending::Nowhere),
         Place::Home(device) => {
             let name = if is_the_lent_one(search, &device)? {
+                netdev::restore(search);
                 restore_name(home, &device, host_name)?
             } else {
                 Name::Restored
@@ -47,6 +48,7 @@ pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, LeaseError> {
             match fetch(search.host, home, &netns, &device, host_name)? {
                 Some(arrived) => {
                     let name = restore_name(home, &arrived, host_name)?;
+                    netdev::restore(search);
                     Ok(Ending::Fetched { from, name })
                 }
                 // Its namespace ended under us, and the kernel brings it home.

@@ -3,7 +3,7 @@
 use super::error::LeaseError;
 use super::record::{Attachment, Lodging, Phase, Record, Sibling, known_guid};
 use super::store::Store;
-use super::{give_back, locks, naming};
+use super::{give_back, locks, naming, netdev};
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::rdma::{RdmaError, device};
 use crate::types::{DeviceId, RdmaNaming};
@@ -46,6 +46,7 @@ pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<Vec<Device>
         device_id: Some(loan.device_id.clone()),
         host_name: loan.device.name.clone(),
         pod_name: loan.device.name.clone(),
+        netdev: netdev::at_home(host, loan.device_id),
         attachment: Some(loan.attachment.clone()),
         lodging: Some(Lodging {
             path: loan.netns.word().to_owned(),

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::kernel::netns::NetnsId;
-use crate::types::{DeviceId, Guid};
+use crate::kernel::state::MAX_NAME;
+use crate::types::{DeviceId, Guid, IfName};
 use crate::wire::nldev::device::Device;
 
 /// Go's version of the format; ours adds keys to it.
@@ -18,6 +19,27 @@ pub struct Attachment {
     pub container: String,
     /// Name of the interface.
     pub ifname: String,
+}
+
+impl Attachment {
+    /// A file name for a record of this attachment alone: the start of `plain`, and a hash of the
+    /// three parts kept apart, for Go joins with `-` what may contain `-`.
+    pub fn hashed_name(&self, plain: &str, salt: u32) -> String {
+        let parts = [&self.network, &self.container, &self.ifname];
+        let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+        // FNV-1a.
+        let hash = bytes
+            .chain(salt.to_le_bytes())
+            .fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            });
+        let suffix = format!("@{hash:08x}");
+        let mut end = plain.len().min(MAX_NAME - suffix.len());
+        while !plain.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!("{}{suffix}", &plain[..end])
+    }
 }
 
 /// How far a lease has come.
@@ -66,6 +88,8 @@ pub struct Record {
     pub host_name: String,
     /// Name it had when it arrived.
     pub pod_name: String,
+    /// Name of its interface at home, which IPoIB makes anew with every move.
+    pub netdev: Option<IfName>,
     /// Who has it; Go does not write that down.
     pub attachment: Option<Attachment>,
     /// Where it went; Go does not write that down.
@@ -88,6 +112,9 @@ impl Record {
         put("deviceID", device_id.unwrap_or_default().into());
         put("sandboxRdmaDevName", self.host_name.as_str().into());
         put("containerRdmaDevName", self.pod_name.as_str().into());
+        if let Some(netdev) = &self.netdev {
+            put("hostNetdev", netdev.as_str().into());
+        }
         if let Some(attachment) = &self.attachment {
             put("network", attachment.network.as_str().into());
             put("containerID", attachment.container.as_str().into());
@@ -116,6 +143,11 @@ impl Record {
             .into(),
         );
         Value::Object(object).to_string().into_bytes()
+    }
+
+    /// The name that is to be given back; Go's oldest records have none.
+    pub fn home_name(&self) -> Option<String> {
+        Some(self.host_name.clone()).filter(|name| !name.is_empty())
     }
 
     /// Reads a record of ours or of any Go release; `None` when nothing in it is of use.
@@ -151,6 +183,7 @@ impl Record {
         Some(Self {
             device_id,
             host_name: text("sandboxRdmaDevName").unwrap_or_default(),
+            netdev: text("hostNetdev").and_then(|name| name.parse().ok()),
             attachment: attachment(),
             siblings: devices
                 .filter(|s| first.is_some_and(|first| first != s.index))
@@ -244,6 +277,7 @@ mod tests {
             device_id: "0000:01:10.2".parse().ok(),
             host_name: "mlx5_2".to_owned(),
             pod_name: "mlx5_2".to_owned(),
+            netdev: "ib2".parse().ok(),
             attachment: Some(Attachment {
                 network: "net".to_owned(),
                 container: "c1".to_owned(),

@@ -1,9 +1,18 @@
 //! `Explanation`: what went wrong, why, and what to type next.
 
+pub mod binding;
 mod blockers;
 mod device;
+mod gaps;
+mod lease;
+mod removal;
+pub mod select;
 mod software;
 mod statistic;
+pub mod usage;
+pub mod vf_change;
+pub mod vf_count;
+mod vf_refusal;
 
 use std::fmt;
 
@@ -13,6 +22,11 @@ use crate::kernel::modules::Availability;
 use crate::kernel::{NetlinkError, NetnsError, Privilege, Refusal};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{Diagnosis, NetnsDiagnosis};
+
+pub(in crate::view) use blockers::end;
+pub use gaps::gaps;
+pub use lease::lease;
+pub use removal::{in_use, stuck};
 
 /// An error as a person needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +49,17 @@ impl fmt::Display for Explanation {
             }
         }
         Ok(())
+    }
+}
+
+impl Explanation {
+    /// A headline that says all there is to say.
+    pub fn of(headline: String) -> Self {
+        Self {
+            headline,
+            cause: None,
+            cure: None,
+        }
     }
 }
 

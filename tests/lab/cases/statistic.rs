@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::output::Started;
+use crate::soft_roce::SoftRoce;
 
 use super::parity_statistic::Client;
 
@@ -167,9 +168,7 @@ fn one_look(lab: &Lab) {
 
 /// The name is the same, the index is not, and the counters begin anew.
 fn anew(lab: &Lab) {
-    lab.sh("modprobe rdma_rxe && ip link add par0 type veth peer name par1 && ip link set par0 up && ip link set par1 up").ok();
-    let add = ["link", "add", "rxe0", "type", "rxe", "netdev", "par0"];
-    lab.iproute2_rdma(&add).ok();
+    let device = SoftRoce::devices(1);
     let mut frames = lab.start(&format!("{FACES}/rdmactl -j --watch 0.2 stat --rate"));
     let first = frames.json();
     assert_eq!(
@@ -183,7 +182,7 @@ fn anew(lab: &Lab) {
     assert!(!rates(&second["rows"][0]).is_empty(), "{second}");
     lab.sh("rdma link delete rxe0").ok();
     while frames.json()["rows"][0].is_object() {}
-    lab.iproute2_rdma(&add).ok();
+    device.add(0);
     let back = loop {
         let frame = frames.json();
         if frame["rows"][0].is_object() {
@@ -198,13 +197,11 @@ fn anew(lab: &Lab) {
     let mut frames = lab.start(&format!("{FACES}/rdmactl -j --watch 0.8 stat --rate"));
     frames.json();
     lab.sh("rdma link delete rxe0").ok();
-    lab.iproute2_rdma(&add).ok();
+    device.add(0);
     let other = frames.json();
     assert_eq!(other["rows"][0]["ifname"], "rxe0", "{other}");
     assert_eq!(rates(&other["rows"][0]), [], "{other}");
-    drop(frames);
-    lab.sh("rdma link delete rxe0; ip link delete par0; rmmod rdma_rxe")
-        .ok();
+    drop((frames, device));
 }
 
 fn optional(lab: &Lab) {
