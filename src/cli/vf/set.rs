@@ -7,6 +7,7 @@ use super::binding::{self, Bind};
 use super::{plain, unselected};
 use crate::cli::words::WORDS;
 use crate::cli::{Context, Failure};
+use crate::kernel::netns_sysfs::NetnsSysfs;
 use crate::sriov::change::{self, Change, Way};
 use crate::sriov::ipoib;
 use crate::sriov::selector::{self, SelectError};
@@ -155,7 +156,8 @@ impl Set {
             let error = Error::raw(ErrorKind::MissingRequiredArgument, what);
             return Err(Failure::Words(error));
         }
-        let sysfs = cx.host.sysfs();
+        let own = NetnsSysfs::of_caller(cx.host);
+        let sysfs = own.as_ref().map_or(cx.host.sysfs(), NetnsSysfs::tree);
         let (pf, vf) = selector::vf(sysfs, &self.vf).map_err(unselected)?;
         let word = quoted(&self.vf);
         let failed = |error| Failure::from(explain::vf_change::explain(&error, &word));
@@ -178,11 +180,13 @@ impl Set {
             cx.note(words::note(note));
         }
         match (outcome.map_err(failed), rebind) {
-            (Ok(()), Some(bind)) => bind.run(cx, binding::Way::Rebind)?,
+            (Ok(()), Some(bind)) => bind.run(cx, binding::Way::Rebind).inspect_err(|_| {
+                cx.note(format!("what was set for VF {word} stays set"));
+            })?,
             // Programs get their array, done or not.
             (outcome, _) => cx.changed(outcome)?,
         }
-        let side = vf_side::read(cx.host.sysfs(), vf).map_err(unread)?;
+        let side = vf_side::read(sysfs, vf).map_err(unread)?;
         let stale = side.stale(&identity);
         if self.rebind && !side.stale(&identity.given()).is_empty() {
             return Err(explain::vf_change::still(&word, &stale).into());

@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::{plain, unselected};
 use crate::cli::{Context, Failure};
-use crate::kernel::modules;
+use crate::kernel::netns_sysfs::NetnsSysfs;
+use crate::kernel::{Sysfs, modules};
 use crate::pci::device;
 use crate::sriov::ipoib;
 use crate::sriov::pf::{self, Pf, Vf};
@@ -32,13 +33,15 @@ struct Listed {
 
 impl Show {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let (pfs, only) = self.chosen(cx)?;
+        let own = NetnsSysfs::of_caller(cx.host);
+        let sysfs = own.as_ref().map_or(cx.host.sysfs(), NetnsSysfs::tree);
+        let (pfs, only) = self.chosen(cx, sysfs)?;
         let reports = report::of_all(cx.host, &pfs);
         let reports = reports.map_err(|error| explain::vf_change::unreachable(&error))?;
         let (mut listed, mut failed) = (Vec::new(), Vec::new());
         for (pf, report) in pfs.into_iter().zip(reports) {
             match report {
-                Ok(report) => listed.push(list(cx, pf, report, only)?),
+                Ok(report) => listed.push(list(cx, sysfs, pf, report, only)?),
                 Err(error) => failed.push(explain::vf_change::unreachable(&error)),
             }
         }
@@ -61,8 +64,11 @@ impl Show {
     }
 
     /// The PFs that have VFs, and the only VF that is wanted.
-    fn chosen(&self, cx: &mut Context<'_>) -> Result<(Vec<Pf>, Option<Vf>), Failure> {
-        let sysfs = cx.host.sysfs();
+    fn chosen(
+        &self,
+        cx: &mut Context<'_>,
+        sysfs: &Sysfs,
+    ) -> Result<(Vec<Pf>, Option<Vf>), Failure> {
         let Some(word) = &self.which else {
             let pfs = pf::list(sysfs).map_err(|error| unselected(error.into()))?;
             let pfs = pfs.into_iter().filter(|pf| !pf.vfs.is_empty());
@@ -80,13 +86,18 @@ impl Show {
     }
 }
 
-fn list(cx: &mut Context<'_>, pf: Pf, report: Report, only: Option<Vf>) -> Result<Listed, Failure> {
+fn list(
+    cx: &mut Context<'_>,
+    sysfs: &Sysfs,
+    pf: Pf,
+    report: Report,
+    only: Option<Vf>,
+) -> Result<Listed, Failure> {
     let ipoib = modules::availability(cx.host, ipoib::MODULE);
     if let Some(remark) = view::vf::words::remark(&pf, &report, ipoib) {
         cx.note(remark);
     }
     let unread = |error| unselected(SelectError::Sysfs(error));
-    let sysfs = cx.host.sysfs();
     let rdma = device::rdma_names(sysfs, &DeviceId::Pci(pf.address)).map_err(unread)?;
     let mut vfs = Vec::new();
     for vf in pf

@@ -36,6 +36,8 @@ mod topology;
 mod vf;
 mod vf_bind;
 mod vf_create;
+mod vf_ethernet;
+mod vf_ways;
 mod watch;
 
 use crate::case::Case;
@@ -65,6 +67,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("doctor", doctor::cases()),
         ("doctor_adapter", doctor_adapter::cases()),
         ("vf", vf::cases()),
+        ("vf_ethernet", vf_ethernet::cases()),
+        ("vf_ways", vf_ways::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
