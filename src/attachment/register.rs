@@ -12,9 +12,11 @@ use crate::kernel::namespaces::{Depth, survey};
 use crate::kernel::netns::NetnsId;
 use crate::kernel::{Host, LockError, Namespace, state};
 use crate::netdev::on_function;
-use crate::rdma::RdmaError;
+use crate::pci::device::rdma_names;
+use crate::rdma::lease::give_back::Name;
 use crate::rdma::lease::locate::{Place, Search};
 use crate::rdma::lease::{self, Attachment, Phase, give_back, locks};
+use crate::rdma::{RdmaError, device};
 use crate::types::{DeviceId, IfName};
 
 /// Which plugin wrote a record.
@@ -298,15 +300,32 @@ pub fn settle_names(host: &Host, ended: &[Entry]) -> Result<(), AttachError> {
                     .is_some_and(|link| link.up),
                 ..Original::default()
             };
-            match netdev_side::restore(host, &mut route, *function, &original)? {
-                Homecoming::Kept(_) => still.push(entry),
-                Homecoming::Restored | Homecoming::Nowhere => {}
+            let netdev = netdev_side::restore(host, &mut route, *function, &original)?;
+            let rdma = rename_rdma(host, entry)?;
+            if rdma || matches!(netdev, Homecoming::Kept(_)) {
+                still.push(entry);
             }
         }
         if still.is_empty() || still.len() == before {
             return Ok(());
         }
         waiting = still;
+    }
+}
+
+/// Gives the RDMA device of a record its name again; whether another one has it.
+fn rename_rdma(host: &Host, entry: &Entry) -> Result<bool, AttachError> {
+    let (Some(id), Some(wanted)) = (&entry.device, &entry.host_name) else {
+        return Ok(false);
+    };
+    match rdma_names(host.sysfs(), id)?.as_slice() {
+        [name] if name != wanted => {
+            let mut home = host.rdma().map_err(RdmaError::from)?;
+            let device = device::find(&mut home, name)?;
+            let name = give_back::restore_name(&mut home, &device, wanted)?;
+            Ok(matches!(name, Name::Kept(_)))
+        }
+        _ => Ok(false),
     }
 }
 
