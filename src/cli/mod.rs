@@ -25,6 +25,7 @@ mod failure;
 mod form;
 mod link;
 mod monitor;
+mod provision;
 mod reader;
 mod reclaim;
 mod resource;
@@ -129,6 +130,8 @@ enum Object {
     Monitor(monitor::Monitor),
     /// Virtual functions: how many a PF has, what they are given, and their drivers
     Vf(vf::Vf),
+    /// Declared hosts: what is left to do, what is there, and the addresses of all VFs
+    Provision(provision::Provision),
     /// What sits on what: functions, RDMA devices, interfaces, and who holds them
     #[command(visible_alias = "map")]
     Topology(topology::Topology),
@@ -141,6 +144,8 @@ enum Object {
 /// What a command works with.
 struct Context<'a> {
     host: &'a Host,
+    /// Standard input, for a document.
+    input: &'a mut (dyn Read + Send),
     view: View<'a>,
     dialect: Dialect,
     details: u8,
@@ -284,6 +289,7 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let style = style(&cli.common, call.dialect, call.terminal);
     let mut context = Context {
         host: call.host,
+        input: call.input,
         view: View::new(call.out, style),
         dialect: call.dialect,
         details: cli.common.details,
@@ -337,6 +343,7 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
         Object::Monitor(monitor) => monitor.run(cx),
         Object::Vf(vf) => vf.run(cx),
+        Object::Provision(provision) => provision.run(cx),
         Object::Topology(topology) => topology.run(cx, opened(cx, conn)?),
         Object::Cni(cni) => cni.run(cx),
         Object::Doctor(doctor) => doctor.run(cx),

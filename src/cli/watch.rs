@@ -32,6 +32,10 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::Statistic(statistic))) => statistic.only_shows(),
         (_, Some(Object::Vf(vf))) => vf.only_shows(),
         (_, Some(Object::Doctor(_))) => true,
+        (_, Some(Object::Provision(provision))) if provision.reads_input() => {
+            return Some("--file - reads standard input once, and takes no --watch");
+        }
+        (_, Some(Object::Provision(_))) => true,
         (_, Some(Object::Topology(_))) => true,
         (_, Some(Object::Cni(cni))) => cni.only_shows(),
         (_, Some(Object::Monitor(_))) => {
@@ -95,6 +99,7 @@ impl Watch {
             let style = self.style(cx.view.style(), size);
             let mut frame = Context {
                 host: cx.host,
+                input: &mut *cx.input,
                 view: View::new(&mut printed, style),
                 dialect: cx.dialect,
                 details: cx.details,

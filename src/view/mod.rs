@@ -15,6 +15,7 @@ pub mod json;
 pub mod link;
 pub mod names;
 pub mod namespace;
+pub mod provision;
 pub mod reclaim;
 pub mod resource;
 pub mod statistic;

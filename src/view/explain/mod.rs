@@ -5,6 +5,7 @@ mod blockers;
 mod device;
 mod gaps;
 mod lease;
+pub mod provision;
 mod removal;
 pub mod select;
 mod software;

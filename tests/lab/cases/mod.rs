@@ -28,6 +28,7 @@ mod parity;
 mod parity_resource;
 mod parity_statistic;
 mod persist;
+mod provision;
 mod reclaim;
 mod scraping;
 mod statistic;
@@ -69,6 +70,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf", vf::cases()),
         ("vf_ethernet", vf_ethernet::cases()),
         ("vf_ways", vf_ways::cases()),
+        ("provision", provision::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
