@@ -1,0 +1,3 @@
+//! Bringing an SR-IOV host from bare to ready, from one document.
+
+pub mod firmware;
