@@ -98,6 +98,14 @@ impl Host {
         self.connect(Protocol::Route)
     }
 
+    /// Opens NETLINK_GENERIC in the calling thread's namespace.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`].
+    pub fn generic(&self) -> Result<Conn, NetlinkError> {
+        self.connect(Protocol::Generic)
+    }
+
     /// Opens a socket for announcements in the calling thread's namespace.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod desired;
 pub mod document;
 pub mod export;
+pub mod firmware;
 pub mod look;
 pub mod observed;
 pub mod plan;
