@@ -4,6 +4,7 @@ pub mod binding;
 mod blockers;
 mod device;
 mod gaps;
+pub mod installation;
 mod lease;
 mod removal;
 pub mod select;
