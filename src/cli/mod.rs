@@ -19,10 +19,13 @@ use crate::view::{Field, View};
 mod all_netns;
 mod batch;
 mod cni;
+mod complete;
+mod completions;
 mod dev;
 mod doctor;
 mod failure;
 mod form;
+mod install;
 mod link;
 mod monitor;
 mod provision;
@@ -139,6 +142,8 @@ enum Object {
     Cni(cni::Cni),
     /// Examine the host and say what is wrong and how to mend it; nothing is changed
     Doctor(doctor::Doctor),
+    /// Print what makes a shell complete commands, options, and the names that are there
+    Completions(completions::Completions),
 }
 
 /// What a command works with.
@@ -257,6 +262,9 @@ enum Work {
 /// # Errors
 /// [`Failure`]; nothing of it has been printed yet, except in a batch.
 pub fn run(call: Call<'_>) -> Result<(), Failure> {
+    if let Some(words) = complete::asked(&call.argv) {
+        return Ok(write!(call.out, "{}", complete::lines(call.host, &words))?);
+    }
     let mut reader = Reader::new();
     let cli = match reader.read(call.argv.clone()) {
         Ok(cli) => cli,
@@ -347,6 +355,7 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::Topology(topology) => topology.run(cx, opened(cx, conn)?),
         Object::Cni(cni) => cni.run(cx),
         Object::Doctor(doctor) => doctor.run(cx),
+        Object::Completions(completions) => completions.run(cx),
     }
 }
 

@@ -31,7 +31,7 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::System(system))) => system.only_shows(),
         (_, Some(Object::Statistic(statistic))) => statistic.only_shows(),
         (_, Some(Object::Vf(vf))) => vf.only_shows(),
-        (_, Some(Object::Doctor(_))) => true,
+        (_, Some(Object::Doctor(_) | Object::Completions(_))) => true,
         (_, Some(Object::Provision(provision))) if provision.reads_input() => {
             return Some("--file - reads standard input once, and takes no --watch");
         }

@@ -6,6 +6,8 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::types::near::near;
 
+pub mod place;
+
 /// The help heading that marks options which may also stand as `KEY VALUE`, without dashes.
 pub const WORDS: &str = "Words";
 
@@ -226,7 +228,8 @@ fn is_key(arg: &Arg) -> bool {
 }
 
 fn takes_value(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+    // Where the value stands behind a `=` or not at all, the next word is another one.
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && !arg.is_require_equals_set()
 }
 
 #[cfg(test)]

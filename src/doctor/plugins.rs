@@ -5,6 +5,7 @@
 use super::{Facts, Finding, Id};
 use crate::kernel::entry::{self, Entry, Kind};
 use crate::kernel::file;
+use crate::types::build_mark;
 use crate::types::shell::quoted;
 
 /// The plugins that are this project's business.
@@ -17,13 +18,6 @@ const OWN: &str = "/proc/self/exe";
 
 /// Programs written in Go have 4 to 40 MB.
 const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
-
-/// Stands in the program for every other build to read.
-static MARK: &[u8] = concat!("rdmactl build mark: ", env!("CARGO_PKG_VERSION"), ";").as_bytes();
-
-/// What the mark begins with; the version behind it ends with a semicolon.
-const MARK_START: usize = "rdmactl build mark: ".len();
-const MAX_VERSION: usize = 32;
 
 /// In front of what the linker of Go writes into every program (`cmd/link`, buildinfo).
 const GO_BUILDINFO: &[u8] = b"\xff Go buildinf:";
@@ -116,7 +110,7 @@ fn examine(facts: &Facts<'_>, own: &Own, path: &str, name: &str, entry: &Entry) 
     if own.size == entry.size && is_same().is_some() {
         return None;
     }
-    Some(match version(&program) {
+    Some(match build_mark::version(&program) {
         Some(version) => {
             let this = env!("CARGO_PKG_VERSION");
             let finding = Finding::about(Id::PluginsOtherBuild, path)
@@ -125,7 +119,7 @@ fn examine(facts: &Facts<'_>, own: &Own, path: &str, name: &str, entry: &Entry) 
             cure(finding)
         }
         None => {
-            let kind = match position(&program, GO_BUILDINFO) {
+            let kind = match build_mark::position(&program, GO_BUILDINFO) {
                 Some(_) => "a program written in Go, as the plugins of the SR-IOV operator are",
                 None => "no build of rdmactl",
             };
@@ -138,39 +132,6 @@ fn examine(facts: &Facts<'_>, own: &Own, path: &str, name: &str, entry: &Entry) 
             }
         }
     })
-}
-
-/// The version of a build of this program.
-fn version(program: &[u8]) -> Option<String> {
-    // Or else the compiler compares with numbers, and the mark is nowhere in the program.
-    let start = &std::hint::black_box(MARK)[..MARK_START];
-    let mut rest = program;
-    while let Some(at) = position(rest, start) {
-        rest = &rest[at + start.len()..];
-        let text: Vec<u8> = rest.iter().copied().take(MAX_VERSION).collect();
-        let end = text.iter().position(|byte| *byte == b';');
-        let version = end.and_then(|end| std::str::from_utf8(&text[..end]).ok());
-        let is_version = |text: &&str| {
-            text.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+'))
-        };
-        if let Some(version) = version.filter(is_version) {
-            return Some(version.to_owned());
-        }
-    }
-    None
-}
-
-fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    let first = *wanted.first()?;
-    let mut from = 0;
-    loop {
-        from += text.get(from..)?.iter().position(|byte| *byte == first)?;
-        if text[from..].starts_with(wanted) {
-            return Some(from);
-        }
-        from += 1;
-    }
 }
 
 /// Plugins that configurations name and no folder has.
@@ -195,34 +156,4 @@ fn missing(facts: &Facts<'_>, own: &Own, there: &[&str]) -> Vec<Finding> {
             })
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn builds_tell_their_version() {
-        let program = [b"\x7fELF rdmactl build mark: ", MARK, b" rest"].concat();
-        assert_eq!(
-            version(&program).as_deref(),
-            Some(env!("CARGO_PKG_VERSION"))
-        );
-        assert_eq!(
-            version(b"rdmactl build mark: 9.9.9-rc1;").as_deref(),
-            Some("9.9.9-rc1")
-        );
-        assert_eq!(version(b"rdmactl build mark: 9.9"), None);
-        assert_eq!(version(b"rdmactl build mark: \x1b[2J;"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn found_where_it_is(text in prop::collection::vec(0u8..3, 0..40), wanted in prop::collection::vec(0u8..3, 1..4)) {
-            let naive = text.windows(wanted.len()).position(|window| window == wanted);
-            prop_assert_eq!(position(&text, &wanted), naive);
-            version(&text);
-        }
-    }
 }

@@ -47,7 +47,21 @@ pub fn find(path: &str, name: &str) -> Option<PathBuf> {
 /// # Errors
 /// Those of starting it. A program that does not read its input, or ends early, is no error.
 pub fn run(program: &Path, env: &BTreeMap<OsString, OsString>, input: &[u8]) -> io::Result<Ended> {
+    run_within(program, env, input, Duration::MAX)
+}
+
+/// As [`run`], for a program that may be anything: after `limit` it is killed.
+///
+/// # Errors
+/// Those of starting it.
+pub fn run_within(
+    program: &Path,
+    env: &BTreeMap<OsString, OsString>,
+    input: &[u8],
+    limit: Duration,
+) -> io::Result<Ended> {
     let mut child = spawn(program, env)?;
+    let pid = child.id();
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = thread::scope(|scope| {
         let written = scope.spawn(move || {
@@ -55,6 +69,10 @@ pub fn run(program: &Path, env: &BTreeMap<OsString, OsString>, input: &[u8]) -> 
             stdin.map(|mut stdin| stdin.write_all(input))
         });
         let stderr = scope.spawn(move || stderr.map(all).unwrap_or_default());
+        if limit < Duration::MAX && pidfd::first_end(&[pid], limit).is_empty() {
+            // ESRCH: it has ended this very moment.
+            let _ = child.kill();
+        }
         let stdout = stdout.map(all).unwrap_or_default();
         let _ = written.join();
         (stdout, stderr.join().unwrap_or_default())
@@ -206,6 +224,21 @@ mod tests {
         let ended = run(&path, &BTreeMap::new(), &vec![b'x'; 300_000]).unwrap();
         assert_eq!(ended.stdout.len() as u64, MAX_OUTPUT);
         assert_eq!(ended.stderr.len(), 200_000);
+    }
+
+    #[test]
+    fn one_that_does_not_end_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let sleeps = script(dir.path(), "sleeps", "#!/bin/sh\nexec sleep 60\n");
+        let limit = Duration::from_millis(100);
+        let ended = run_within(&sleeps, &BTreeMap::new(), b"", limit).unwrap();
+        assert_eq!(ended.status.code(), None);
+        let quick = script(dir.path(), "quick", "#!/bin/sh\necho x\n");
+        let ended = run_within(&quick, &BTreeMap::new(), b"", Duration::from_secs(60)).unwrap();
+        assert_eq!(
+            (ended.status.code(), &ended.stdout[..]),
+            (Some(0), &b"x\n"[..])
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod auto_criteria;
 pub mod aux_name;
+pub mod build_mark;
 pub mod device_id;
 pub mod driver_name;
 pub mod frmr_key;

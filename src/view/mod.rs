@@ -11,6 +11,7 @@ pub mod field;
 pub mod finding;
 pub mod frame;
 pub mod held;
+pub mod installation;
 pub mod json;
 pub mod link;
 pub mod names;

@@ -4,6 +4,7 @@ pub mod binding;
 mod blockers;
 mod device;
 mod gaps;
+pub mod installation;
 mod lease;
 pub mod provision;
 mod removal;

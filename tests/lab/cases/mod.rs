@@ -6,6 +6,7 @@ mod batch;
 mod busy;
 mod cni_call;
 mod cni_chain;
+mod cni_install;
 mod cni_leftovers;
 mod cni_rdma;
 mod cni_rdma_kills;
@@ -81,6 +82,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf_create", vf_create::cases()),
         ("vf_bind", vf_bind::cases()),
         ("cni_leftovers", cni_leftovers::cases()),
+        ("cni_install", cni_install::cases()),
         ("ib_sriov", ib_sriov::cases()),
         ("ib_sriov_recovery", ib_sriov_recovery::cases()),
         ("ib_sriov_kills", ib_sriov_kills::cases()),
