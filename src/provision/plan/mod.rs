@@ -23,7 +23,9 @@ pub use step::{Action, Block, Class, Reason, Step, Target};
 pub struct Plan {
     /// The steps: those of the host, then PF by PF as the document has them.
     pub steps: Vec<Step>,
-    /// What stands between a PF and what is declared; such a PF has no steps.
+    /// What stands between a PF and what is declared. Some leave a way to a part of it, which is
+    /// among the steps then: VFs that another manager makes, firmware that offers too few for
+    /// later, a PF without an interface. The others leave none.
     pub troubles: Vec<Trouble>,
 }
 
