@@ -4,6 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 python=target/shipping/python
+mkdir -p target/shipping
+# Several tests come here at once.
+exec 9>"$python.lock"
+flock 9
 if [ "$(cat "$python.ready" 2>/dev/null)" != "$(sha256sum <tests/shipping/requirements.txt)" ]; then
     rm -rf "$python" "$python.ready"
     if ! pip install --quiet --no-deps --root-user-action ignore --break-system-packages \
@@ -13,5 +17,6 @@ if [ "$(cat "$python.ready" 2>/dev/null)" != "$(sha256sum <tests/shipping/requir
     fi
     sha256sum <tests/shipping/requirements.txt >"$python.ready"
 fi
+exec 9>&-
 
 for folder; do kubectl kustomize "$folder"; echo ---; done | PYTHONPATH=$python python3 tests/shipping/validate.py
