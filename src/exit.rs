@@ -44,7 +44,7 @@ impl Exit {
             | Failure::Several(_)
             | Failure::Absent(_)
             | Failure::Told => Self::Failed,
-            Failure::Status(code) => Self::Other(code),
+            Failure::Status(code) | Failure::Stated(code, _) => Self::Other(code),
             Failure::Words(_) | Failure::Usage(_) => Self::Usage,
         }
     }

@@ -132,3 +132,40 @@ fn documents_and_their_mistakes() {
     );
     assert_eq!(ran.code, 2);
 }
+
+#[test]
+fn nothing_is_applied_while_another_apply_is_at_work() {
+    let root = tempfile::tempdir().unwrap();
+    let document =
+        "version = 1\n[policy]\nwait = \"1s\"\n[[pf]]\nmatch = { pci = \"0000:3b:00.0\" }\n";
+    let lock = root.path().join("run/rdmactl/provision.lock");
+    fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    let held = fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    let line = "rdmactl provision apply --lock-wait 0 --file -";
+    let ran = call(root.path(), line, document);
+    assert_eq!((ran.code, ran.out.as_str()), (6, ""));
+    assert!(
+        ran.err.contains("provision.lock is locked by "),
+        "{}",
+        ran.err
+    );
+    drop(held);
+    // A PF that does not come is told in the end.
+    let ran = call(root.path(), line, document);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(
+        ran.err
+            .contains("no PF on this host is the one that is meant"),
+        "{}",
+        ran.err
+    );
+    let optional = document.replace("[[pf]]\n", "[[pf]]\noptional = true\n");
+    let ran = call(root.path(), line, &optional);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(!lock.exists());
+    let ran = call(root.path(), &format!("{line} --disruptive x"), document);
+    assert_eq!(ran.code, 2);
+    let ran = call(root.path(), "rdmactl --watch 1 provision apply", document);
+    assert_eq!(ran.code, 2);
+}

@@ -24,6 +24,8 @@ pub enum Failure {
     Told,
     /// The exit status is the answer; there is nothing to say.
     Status(u8),
+    /// The exit status tells the kind of what is said.
+    Stated(u8, Vec<Explanation>),
     /// The words make no command.
     Words(clap::Error),
     /// A word is not the value it should be.
@@ -150,7 +152,9 @@ impl Failure {
             Self::Words(error) => error.render().to_string(),
             Self::Usage(invalid) => format!("error: {invalid}\n"),
             Self::Explained(explanation) => explanation.to_string(),
-            Self::Several(failures) => failures.iter().map(Explanation::to_string).collect(),
+            Self::Several(failures) | Self::Stated(_, failures) => {
+                failures.iter().map(Explanation::to_string).collect()
+            }
             Self::Absent(error) => format!("error: {error}\n"),
             Self::Told | Self::Status(_) => String::new(),
         }

@@ -35,7 +35,7 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::Provision(provision))) if provision.reads_input() => {
             return Some("--file - reads standard input once, and takes no --watch");
         }
-        (_, Some(Object::Provision(_))) => true,
+        (_, Some(Object::Provision(provision))) => provision.only_shows(),
         (_, Some(Object::Topology(_))) => true,
         (_, Some(Object::Cni(cni))) => cni.only_shows(),
         (_, Some(Object::Monitor(_))) => {

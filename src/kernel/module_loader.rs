@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Host;
 use super::file;
+use crate::types::ModuleName;
 
 /// Where the kernel is told which program loads modules (`Documentation/admin-guide/sysctl`).
 const HELPER_SETTING: &str = "/proc/sys/kernel/modprobe";
@@ -45,7 +46,7 @@ pub enum LoadError {
         /// The program.
         helper: PathBuf,
         /// The module.
-        module: &'static str,
+        module: ModuleName,
         /// The process.
         pid: u32,
     },
@@ -55,14 +56,14 @@ pub enum LoadError {
 ///
 /// # Errors
 /// [`LoadError`].
-pub fn load(host: &Host, module: &'static str) -> Result<(), LoadError> {
+pub fn load(host: &Host, module: &ModuleName) -> Result<(), LoadError> {
     let helper = helper(host);
     let failed = |source| LoadError::NoHelper {
         helper: helper.clone(),
         source,
     };
     let mut child = Command::new(&helper)
-        .args(["--", module])
+        .args(["--", module.as_str()])
         .env_clear()
         .env("PATH", "/sbin:/usr/sbin:/bin:/usr/bin")
         .stdin(Stdio::null())
@@ -83,7 +84,7 @@ pub fn load(host: &Host, module: &'static str) -> Result<(), LoadError> {
     }
     Err(LoadError::Stuck {
         helper,
-        module,
+        module: module.clone(),
         pid: child.id(),
     })
 }
@@ -128,7 +129,7 @@ mod tests {
     /// A child of another test may hold the script open for writing until it has become itself.
     fn try_load(machine: &Machine) -> Result<(), LoadError> {
         loop {
-            match load(&machine.host(), "ib_ipoib") {
+            match load(&machine.host(), &"ib_ipoib".parse().unwrap()) {
                 Err(LoadError::NoHelper { source, .. })
                     if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
                 other => return other,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::document::{Document, Match};
+use super::journal;
 use super::observed::{Found, HostState, Observed, PfState};
 use super::plan::{Plan, plan};
 use crate::kernel::{FileError, Host, SysfsError, modules, namespaces};
@@ -126,6 +127,7 @@ fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
     for vf in &pf.vfs {
         sides.insert(vf.index, vf_side::read(sysfs, *vf)?);
     }
+    let probing = count::is_probing(sysfs, address)?;
     let rdma = rdma_names(sysfs, &DeviceId::Pci(address))?;
     let (mac, up) = match &report.uplink {
         Some(uplink) => interface_of(host, uplink)?,
@@ -142,7 +144,8 @@ fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
         guid: port_guid(host, address)?.filter(|_| is_ib),
         mac,
         up,
-        probing: count::is_probing(sysfs, address)?,
+        left_off: !probing && journal::was_probing(host, address),
+        probing,
         layer: report.layer,
         told: report.told,
         gap: report.gap,

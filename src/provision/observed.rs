@@ -60,6 +60,8 @@ pub struct PfState {
     pub mac: Option<Mac>,
     /// Whether new VFs are offered to drivers (`sriov_drivers_autoprobe`).
     pub probing: bool,
+    /// They were, before an `apply` that has not ended: it kept drivers away, and is gone.
+    pub left_off: bool,
     /// Whether its interface is up; `None` where it has none that can be seen.
     pub up: Option<bool>,
     /// What it tells of its VFs, by index.

@@ -7,7 +7,7 @@ use super::uplink::{self, Uplink, UplinkError};
 use crate::kernel::Host;
 use crate::kernel::module_loader::{self, LoadError};
 use crate::kernel::modules::{self, Availability};
-use crate::types::PciAddr;
+use crate::types::{ModuleName, PciAddr};
 
 /// The module.
 pub const MODULE: &str = "ib_ipoib";
@@ -33,7 +33,7 @@ pub fn may_help(host: &Host) -> bool {
 /// # Errors
 /// [`LoadError`].
 pub fn load(host: &Host) -> Result<(), LoadError> {
-    module_loader::load(host, MODULE)
+    module_loader::load(host, &ModuleName::known(MODULE))
 }
 
 /// Waits for the interface of a PF; less long where there is another way to its VFs.

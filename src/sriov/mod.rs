@@ -8,6 +8,7 @@ pub mod count;
 pub mod derived_guid;
 pub mod derived_mac;
 pub mod failed;
+pub mod giving;
 pub mod guid_holder;
 pub mod held;
 pub mod ipoib;

@@ -14,6 +14,11 @@ const MAX_LEN: usize = 55;
 pub struct ModuleName(String);
 
 impl ModuleName {
+    /// A name that stands in this program.
+    pub(crate) fn known(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The name, with underscores.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -11,6 +11,7 @@ use crate::view::explain;
 use crate::view::provision::fault;
 
 mod addresses;
+mod apply;
 mod export;
 mod plan;
 mod status;
@@ -26,6 +27,8 @@ pub(super) struct Provision {
 enum Verb {
     /// Show the steps from what is there to what is declared; nothing is changed
     Plan(plan::Plan),
+    /// Do the steps that are left, each checked, so that the host is as declared
+    Apply(apply::Apply),
     /// Show what is declared beside what is there, VF by VF
     Status(status::Status),
     /// Print the host as it is, as a document that finds nothing to do
@@ -51,10 +54,16 @@ struct Check {
 }
 
 impl Provision {
+    /// Whether it changes nothing.
+    pub(super) fn only_shows(&self) -> bool {
+        !matches!(self.verb, Verb::Apply(_))
+    }
+
     /// Whether its document comes from standard input.
     pub(super) fn reads_input(&self) -> bool {
         let from = match &self.verb {
             Verb::Plan(plan) => &plan.from,
+            Verb::Apply(apply) => &apply.from,
             Verb::Status(status) => &status.from,
             Verb::Addresses(addresses) => &addresses.from,
             Verb::Check(check) => &check.from,
@@ -66,6 +75,7 @@ impl Provision {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
         match self.verb {
             Verb::Plan(plan) => plan.run(cx),
+            Verb::Apply(apply) => apply.run(cx),
             Verb::Status(status) => status.run(cx),
             Verb::Export(export) => export.run(cx),
             Verb::Addresses(addresses) => addresses.run(cx),

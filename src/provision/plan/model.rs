@@ -68,6 +68,7 @@ fn of_pf(state: &mut PfState, action: &Action) {
         Action::Probing { to } => {
             assert_ne!(state.probing, *to);
             state.probing = *to;
+            state.left_off &= !*to;
         }
         Action::Remove { from } => {
             assert_eq!(state.pf.vfs.len(), *from);

@@ -98,10 +98,20 @@ pub(super) fn plan(
         way.steps
             .extend(anew(document, entry, state, &vfs, wanted)?);
     } else {
+        let mut steps = Vec::new();
         for vf in &vfs {
-            let steps = vfs::existing(document.policy, state, vf)?;
-            way.steps.extend(steps);
+            steps.extend(vfs::existing(document.policy, state, vf)?);
         }
+        if is_ours && state.left_off {
+            // Behind what is set, before the first driver.
+            let is_driver =
+                |step: &Step| matches!(step.action, Action::Bind { .. } | Action::Unbind { .. });
+            let at = steps.iter().position(is_driver).unwrap_or(steps.len());
+            let pf = Target::Pf(state.pf.address);
+            let on = Step::safe(pf, Action::Probing { to: true }, Reason::LeftOff);
+            steps.insert(at, on);
+        }
+        way.steps.extend(steps);
     }
     uplink(&mut way, layer, state, host)?;
     Ok(way)
@@ -170,7 +180,7 @@ fn anew(
         for vf in vfs {
             steps.extend(vfs::new_settings(pf, vf)?);
         }
-        if state.probing {
+        if state.probing || state.left_off {
             steps.push(probing(true, Reason::AfterSettings));
         }
         // One after the other: RDMA devices get their names in this order.

@@ -136,6 +136,8 @@ pub enum Reason {
     OtherDriver,
     /// It has no driver.
     NoDriver,
+    /// An apply that was ended half-way had kept drivers away.
+    LeftOff,
 }
 
 /// Why a step will not be done.

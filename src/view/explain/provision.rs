@@ -2,8 +2,13 @@
 
 use super::Explanation;
 use super::vf_change::unreachable;
+use super::{binding, vf_change, vf_count};
+use crate::kernel::LockError;
+use crate::kernel::modules::Availability;
+use crate::provision::apply::{ApplyError, Failed, StepError};
 use crate::provision::document::{DocumentError, Fault, MAIN};
 use crate::provision::look::LookError;
+use crate::provision::plan::{Plan, Target};
 use crate::provision::problem::{Problem, Trouble};
 
 /// A mistake in a document, with its place.
@@ -118,4 +123,59 @@ fn advice(problem: &Problem) -> (Option<&'static str>, Option<&'static str>) {
         ),
         Problem::Unfit { .. } => (None, None),
     }
+}
+
+/// Nothing was done.
+pub fn unapplied(error: &ApplyError) -> Explanation {
+    let (cause, cure) = match error {
+        ApplyError::Lock(LockError::Busy { .. }) => (
+            Some("another apply or rollback is at work, and only one at a time changes the host"),
+            Some("run the command again when that one has ended; --lock-wait SECONDS waits longer"),
+        ),
+        ApplyError::Unconfirmed(_) => (
+            Some("the document allows it; on the command line it has to be said once more"),
+            Some("rdmactl provision plan    # shows which; provision apply --yes removes them"),
+        ),
+        ApplyError::Lock(LockError::File(_)) | ApplyError::Look(_) => (None, None),
+    };
+    Explanation {
+        headline: format!("error: {error}"),
+        cause: cause.map(str::to_owned),
+        cure: cure.map(str::to_owned),
+    }
+}
+
+/// A step that failed.
+pub fn failed(failed: &Failed) -> Explanation {
+    let target = match failed.target {
+        Target::Host => "host".to_owned(),
+        Target::Pf(pf) => pf.to_string(),
+        Target::Vf(pf, index) => format!("{pf}/{index}"),
+    };
+    let of = match &failed.error {
+        StepError::Count(error) => vf_count::explain(error, None),
+        StepError::Change(error) => vf_change::explain(error, &target),
+        StepError::Binding(error) => binding::explain(error, Availability::Unknown),
+        StepError::File(error) => Explanation::of(format!("{error}: {}", error.source)),
+        other => Explanation::of(other.to_string()),
+    };
+    let headline = of.headline.trim_start_matches("error: ");
+    Explanation {
+        headline: format!("error: {target}: {headline}"),
+        ..of
+    }
+}
+
+/// Steps that are left.
+pub fn left(plan: &Plan) -> Option<Explanation> {
+    let count = match plan.steps.len() {
+        0 => return None,
+        1 => "1 step is left".to_owned(),
+        count => format!("{count} steps are left"),
+    };
+    Some(Explanation {
+        headline: count,
+        cause: None,
+        cure: Some("rdmactl provision plan    # shows them, and what keeps them".to_owned()),
+    })
 }

@@ -1,7 +1,9 @@
 //! `provision`: steps, standing and addresses as rows.
 
 pub mod addresses;
+pub mod applied;
 pub mod fault;
+pub mod meter;
 pub mod plan;
 pub mod status;
 mod words;

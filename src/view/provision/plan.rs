@@ -1,7 +1,7 @@
 //! `provision plan`: a step as a row.
 
 use super::words;
-use crate::provision::plan::{Plan, Step, Target};
+use crate::provision::plan::{Action, Plan, Step, Target};
 use crate::view::explain::usage;
 use crate::view::{Field, Row};
 
@@ -23,15 +23,19 @@ pub fn notes(plan: &Plan) -> Vec<String> {
     }
 }
 
-fn row(step: &Step, number: u64) -> Row {
+/// What is done, and to what.
+pub(super) fn head(of: Target, action: Option<&Action>, number: u64) -> Row {
     let mut row = vec![Field::with_text(
         "step",
         "STEP",
         format!("{number} "),
         number,
     )];
-    row.extend(target(step.target));
-    let change = words::change(&step.action);
+    row.extend(target(of));
+    let Some(action) = action else {
+        return row;
+    };
+    let change = words::change(action);
     row.push(Field::with_text(
         "action",
         "ACTION",
@@ -47,6 +51,11 @@ fn row(step: &Step, number: u64) -> Row {
     if let Some(to) = change.to {
         row.push(Field::new("to", "TO", to));
     }
+    row
+}
+
+pub(super) fn row(step: &Step, number: u64) -> Row {
+    let mut row = head(step.target, Some(&step.action), number);
     row.push(Field::new("class", "CLASS", step.class.as_str()));
     let reason = words::reason(step.reason);
     let text = format!("reason \"{reason}\" ");

@@ -30,6 +30,7 @@ mod parity_resource;
 mod parity_statistic;
 mod persist;
 mod provision;
+mod provision_apply;
 mod reclaim;
 mod scraping;
 mod statistic;
@@ -72,6 +73,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf_ethernet", vf_ethernet::cases()),
         ("vf_ways", vf_ways::cases()),
         ("provision", provision::cases()),
+        ("provision_apply", provision_apply::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),

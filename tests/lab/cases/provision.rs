@@ -22,14 +22,14 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Runs a verb with a document on standard input.
-fn with(lab: &Lab, words: &str, document: &str) -> Output {
+pub(super) fn with(lab: &Lab, words: &str, document: &str) -> Output {
     lab.sh(&format!(
         "{FACES}/rdmactl provision {words} --file - <<'END'\n{document}\nEND"
     ))
 }
 
 /// The actions of a plan in short.
-fn steps(plan: &Value) -> Vec<String> {
+pub(super) fn steps(plan: &Value) -> Vec<String> {
     let rows = plan.as_array().expect("an array").iter();
     rows.map(|row| {
         let word = |key: &str| row[key].as_str().unwrap_or_default().to_owned();

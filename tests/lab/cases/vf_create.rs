@@ -77,7 +77,7 @@ fn numvfs(pf: &str) -> String {
     fs::read_to_string(file).expect("a PF").trim().to_owned()
 }
 
-fn autoprobe(pf: &str) -> String {
+pub(super) fn autoprobe(pf: &str) -> String {
     let file = pci::device(pf).join("sriov_drivers_autoprobe");
     fs::read_to_string(file).expect("a PF").trim().to_owned()
 }

@@ -39,6 +39,7 @@ fn pf(address: &str, vfs: u16) -> PfState {
     };
     let address: PciAddr = address.parse().unwrap();
     let mut state = PfState {
+        left_off: false,
         pf: Pf {
             address,
             total_vfs: 8,

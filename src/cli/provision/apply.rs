@@ -1,0 +1,137 @@
+//! `provision apply`: the steps that are left, done.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::From;
+use crate::cli::vf::{plain, unselected};
+use crate::cli::{Context, Failure};
+use crate::provision::apply::{self, Applied, ApplyError, Order};
+use crate::provision::document::Disruptive;
+use crate::provision::look;
+use crate::provision::plan::{Block, Class};
+use crate::sriov::selector;
+use crate::view::explain;
+use crate::view::provision::meter::Meter;
+use crate::view::provision::{applied, plan};
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Exit status: 0 the host is as declared, 1 nothing could be done, 2 usage, \
+                        3 a reboot is left to do, 4 VFs in use or not to be removed are in the way, \
+                        5 some steps failed, 6 another apply is at work, 7 something did not come \
+                        in time."
+)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub(super) from: From,
+    /// Only this PF, by interface, RDMA device or PCI address, and nothing of the host
+    #[arg(long, value_name = "PF", value_parser = plain)]
+    only: Vec<String>,
+    /// Remove VFs without asking again, where the document allows it
+    #[arg(long)]
+    yes: bool,
+    /// Take VFs from their users, where the document says force too
+    #[arg(long, value_name = "HOW", default_value = "if-idle")]
+    disruptive: How,
+    /// How long to wait for another apply that is at work
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    lock_wait: u32,
+}
+
+/// What may be done to VFs that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum How {
+    /// Never remove VFs
+    Never,
+    /// Remove VFs that nobody uses
+    IfIdle,
+    /// Remove VFs that are used, too
+    Force,
+}
+
+/// Statuses beside those of every command.
+const REBOOT: u8 = 3;
+const IN_USE: u8 = 4;
+const PARTLY: u8 = 5;
+const LOCKED: u8 = 6;
+const LATE: u8 = 7;
+
+impl Apply {
+    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
+        let mut document = self.from.read(cx)?;
+        // Both have to allow it.
+        document.policy.disruptive = match (document.policy.disruptive, self.disruptive) {
+            (Disruptive::Never, _) | (_, How::Never) => Disruptive::Never,
+            (Disruptive::Force, How::Force) => Disruptive::Force,
+            _ => Disruptive::IfIdle,
+        };
+        let mut only = Vec::new();
+        for word in &self.only {
+            let pf = selector::pf(cx.host.sysfs(), word).map_err(unselected)?;
+            only.push(pf.address);
+        }
+        if cx.dry_run {
+            let looked = look::planned(cx.host, &document);
+            let (_, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
+            return Ok(cx.view.rows(&plan::rows(&found))?);
+        }
+        let order = Order {
+            only: (!only.is_empty()).then_some(only),
+            patience: Duration::from_secs(self.lock_wait.into()),
+            removes: self.yes,
+        };
+        let meter = Meter::new(cx.view.style().format);
+        let outcome = apply::apply(cx.host, &document, &order, &meter);
+        // The bar goes before anything is printed.
+        drop(meter);
+        let done = match outcome {
+            Ok(done) => done,
+            Err(ApplyError::Look(error)) => return Err(explain::provision::unseen(&error).into()),
+            Err(error) => {
+                let status = match &error {
+                    ApplyError::Lock(_) => LOCKED,
+                    _ => IN_USE,
+                };
+                cx.view.nothing()?;
+                return Err(Failure::Stated(
+                    status,
+                    vec![explain::provision::unapplied(&error)],
+                ));
+            }
+        };
+        cx.view.rows(&applied::rows(&done))?;
+        ended(&done)
+    }
+}
+
+fn ended(done: &Applied) -> Result<(), Failure> {
+    let mut said: Vec<_> = done.failed.iter().map(explain::provision::failed).collect();
+    said.extend(done.left.troubles.iter().map(explain::provision::trouble));
+    let blocked: Vec<_> = done
+        .left
+        .steps
+        .iter()
+        .filter(|step| step.blocked.is_some())
+        .collect();
+    if said.is_empty() && blocked.is_empty() && done.left.steps.is_empty() {
+        return Ok(());
+    }
+    said.extend(explain::provision::left(&done.left));
+    let nothing = done.done.is_empty();
+    let status = if done.failed.iter().any(|failed| failed.error.is_late()) {
+        LATE
+    } else if !done.failed.is_empty() || !done.left.troubles.is_empty() {
+        if nothing { 1 } else { PARTLY }
+    } else if blocked.iter().any(|step| {
+        step.class != Class::Reboot && !matches!(step.blocked, Some(Block::Namespaces(_)))
+    }) {
+        IN_USE
+    } else if !blocked.is_empty() {
+        REBOOT
+    } else {
+        PARTLY
+    };
+    Err(Failure::Stated(status, said))
+}

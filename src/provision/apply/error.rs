@@ -1,0 +1,96 @@
+//! `StepError`: why a step was not done.
+
+use crate::kernel::bounded::BoundedError;
+use crate::kernel::module_loader::LoadError;
+use crate::kernel::{FileError, LockError, NetlinkError, SysfsError};
+use crate::netdev::NetdevError;
+use crate::pci::appearance::Equipment;
+use crate::rdma::RdmaError;
+use crate::rdma::mode::ModeError;
+use crate::rdma::persist::PersistError;
+use crate::sriov::binding::BindingError;
+use crate::sriov::change::ChangeError;
+use crate::sriov::count::CountError;
+use crate::sriov::uplink::UplinkError;
+
+/// Why a step was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// A module was not loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The mode of the next boot was not written.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
+    /// The running mode is as it was.
+    #[error(transparent)]
+    Mode(#[from] ModeError),
+    /// The RDMA subsystem refused.
+    #[error(transparent)]
+    Rdma(#[from] RdmaError),
+    /// An interface did not change.
+    #[error(transparent)]
+    Netdev(#[from] NetdevError),
+    /// The PF cannot be spoken to.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+    /// The PF has no interface.
+    #[error("the PF has no network interface")]
+    NoUplink,
+    /// The number of VFs is another one.
+    #[error(transparent)]
+    Count(#[from] CountError),
+    /// A VF was not given what it should have.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// A VF has another driver, or none.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+    /// These have not come in time.
+    #[error("{}", lacking(*.0))]
+    Lacks(Equipment),
+    /// A file of sysfs was not written.
+    #[error(transparent)]
+    Write(#[from] BoundedError),
+    /// The kernel took it, and it is not so.
+    #[error("the kernel took it, and it is not so")]
+    NotSo,
+    /// Somebody else is at work on it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// There is no record of what was there, so that nothing was changed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// sysfs could not be read.
+    #[error(transparent)]
+    Sysfs(#[from] SysfsError),
+    /// The kernel could not be asked.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+}
+
+impl StepError {
+    /// Whether it is a matter of time.
+    pub fn is_late(&self) -> bool {
+        matches!(
+            self,
+            Self::Lacks(_)
+                | Self::Write(BoundedError::Stuck { .. })
+                | Self::Count(CountError::Write(BoundedError::Stuck { .. }))
+        )
+    }
+}
+
+fn lacking(missing: Equipment) -> String {
+    let words = [
+        (missing.driver, "driver"),
+        (missing.rdma, "RDMA device"),
+        (missing.netdev, "network interface"),
+    ];
+    let words: Vec<&str> = words
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, word)| *word)
+        .collect();
+    format!("its {} did not come in time", words.join(" and "))
+}

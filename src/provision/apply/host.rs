@@ -1,0 +1,39 @@
+//! The steps of the host: modules and the namespace mode.
+
+use super::StepError;
+use crate::kernel::modules::{self, Availability};
+use crate::kernel::{Host, module_loader};
+use crate::provision::plan::{Action, Step};
+use crate::rdma::mode::{self, USUAL_PATIENCE, Wait};
+use crate::rdma::persist;
+
+pub(super) fn carry_out(host: &Host, step: &Step) -> Result<(), StepError> {
+    match &step.action {
+        Action::LoadModule(module) => {
+            module_loader::load(host, module)?;
+            match modules::availability(host, module.as_str()) {
+                Availability::Present => Ok(()),
+                _ => Err(StepError::NotSo),
+            }
+        }
+        Action::PersistNetns { to, .. } => {
+            let files = persist::plan(host, *to)?;
+            persist::write(host, &files)?;
+            match persist::plan(host, *to)?.is_empty() {
+                true => Ok(()),
+                false => Err(StepError::NotSo),
+            }
+        }
+        Action::SetNetns { to, .. } => {
+            let mut conn = host.rdma()?;
+            Ok(mode::change(
+                host,
+                &mut conn,
+                *to,
+                Wait::Dying(USUAL_PATIENCE),
+            )?)
+        }
+        // The planner gives the host no other steps.
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,195 @@
+//! The names of new RDMA devices: in the order of VFs, where nobody else gives them names.
+
+use super::StepError;
+use crate::kernel::{Conn, Host, file};
+use crate::pci::device::rdma_names;
+use crate::rdma::device;
+use crate::types::{DeviceId, PciAddr, RdmaName};
+
+/// The rule of rdma-core by which udev names RDMA devices after their PCI address; a file hides
+/// those of the same name in later folders (udev(7)).
+const RULE: &str = "60-rdma-persistent-naming.rules";
+const FOLDERS: [&str; 5] = [
+    "/etc/udev/rules.d",
+    "/run/udev/rules.d",
+    "/usr/local/lib/udev/rules.d",
+    "/usr/lib/udev/rules.d",
+    "/lib/udev/rules.d",
+];
+const MAX_RULE: u64 = 64 * 1024;
+
+/// What stands for the number of a device while its number is another's.
+const ASIDE: &str = "aside";
+
+/// Who names new RDMA devices after the kernel has numbered them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// udev, after where they are: the same whatever the order.
+    Udev,
+    /// Nobody.
+    Nobody,
+}
+
+pub(super) fn of(host: &Host) -> Naming {
+    if !host.path("/run/udev/control").exists() {
+        return Naming::Nobody;
+    }
+    let mut rules = FOLDERS.iter().map(|folder| {
+        let path = host.path(&format!("{folder}/{RULE}"));
+        file::read_regular(&path, MAX_RULE).ok().flatten()
+    });
+    let Some(text) = rules.find_map(|text| text) else {
+        return Naming::Nobody;
+    };
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let names = |line: &str| line.contains("rdma_rename") && !line.contains("NAME_KERNEL");
+    let mut lines = text.lines().map(str::trim);
+    match lines.any(|line| !line.starts_with('#') && names(line)) {
+        true => Naming::Udev,
+        false => Naming::Nobody,
+    }
+}
+
+/// A name of the kernel: the driver's word and a number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Numbered {
+    word: String,
+    number: u32,
+}
+
+impl Numbered {
+    fn of(name: &str) -> Option<Self> {
+        let word = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number: u32 = name[word.len()..].parse().ok()?;
+        let read = Self {
+            word: word.to_owned(),
+            number,
+        };
+        // `x_01` is somebody's choice.
+        (read.name() == name).then_some(read)
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", self.word, self.number)
+    }
+}
+
+/// Gives the RDMA devices of these functions the numbers that they have together, in this order.
+pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepError> {
+    let mut now = Vec::new();
+    for function in functions {
+        let names = rdma_names(host.sysfs(), &DeviceId::Pci(*function))?;
+        // One with several devices, or with a name of somebody's choice, is left alone.
+        if let [name] = &names[..] {
+            match name.strip_suffix(ASIDE) {
+                Some(word) => now.push(brought_back(host, name, word)?),
+                None => now.extend(Numbered::of(name)),
+            }
+        }
+    }
+    let moves = moves(&now);
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let mut conn = host.rdma()?;
+    for (from, to) in moves {
+        rename(&mut conn, &from, &to)?;
+    }
+    Ok(())
+}
+
+/// A device that was set aside when its apply was ended gets the lowest number that is free.
+fn brought_back(host: &Host, name: &str, word: &str) -> Result<Numbered, StepError> {
+    let mut conn = host.rdma()?;
+    let all = device::list(&mut conn)?;
+    let mut numbers = (0..).map(|number| Numbered {
+        word: word.to_owned(),
+        number,
+    });
+    let free = numbers.find(|each| all.iter().all(|device| device.name != each.name()));
+    let free = free.ok_or(StepError::NotSo)?;
+    rename(&mut conn, name, &free.name())?;
+    Ok(free)
+}
+
+fn rename(conn: &mut Conn, from: &str, to: &str) -> Result<(), StepError> {
+    let found = device::find(conn, from)?;
+    let Ok(name) = to.parse::<RdmaName>() else {
+        return Err(StepError::NotSo);
+    };
+    Ok(device::rename(conn, &found, &name)?)
+}
+
+/// The renames, one after the other, none of which meets a name that is taken.
+fn moves(now: &[Numbered]) -> Vec<(String, String)> {
+    let mut wanted = now.to_vec();
+    wanted.sort();
+    let mut now = now.to_vec();
+    let mut moves = Vec::new();
+    for start in 0..now.len() {
+        if now[start] == wanted[start] {
+            continue;
+        }
+        let aside = format!("{}{ASIDE}", now[start].word);
+        moves.push((now[start].name(), aside.clone()));
+        let mut free = now[start].clone();
+        while free != wanted[start] {
+            let Some(at) = wanted.iter().position(|each| *each == free) else {
+                break;
+            };
+            moves.push((now[at].name(), free.name()));
+            std::mem::swap(&mut free, &mut now[at]);
+        }
+        moves.push((aside, free.name()));
+        now[start] = free;
+    }
+    moves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::fake::Machine;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn every_order_becomes_the_right_one(order in Just((0..12u32).collect::<Vec<_>>()).prop_shuffle()) {
+            let now: Vec<Numbered> = order.iter().map(|number| Numbered { word: "mlx5_".to_owned(), number: *number }).collect();
+            let mut names: Vec<String> = now.iter().map(Numbered::name).collect();
+            for (from, to) in moves(&now) {
+                let taken: BTreeSet<&String> = names.iter().collect();
+                prop_assert!(!taken.contains(&to), "{} is taken", to);
+                let at = names.iter().position(|name| *name == from);
+                prop_assert!(at.is_some(), "{} is nobody's", from);
+                names[at.unwrap()] = to;
+            }
+            let sorted: Vec<String> = (0..12).map(|number| format!("mlx5_{number}")).collect();
+            prop_assert_eq!(names, sorted);
+        }
+    }
+
+    #[test]
+    fn names_of_the_kernel() {
+        assert_eq!(Numbered::of("mlx5_12").unwrap().number, 12);
+        for name in ["mlx5_", "mlx5_01", "ibp1s0f0v3x", "", "99999999999"] {
+            assert_eq!(Numbered::of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn who_names_them() {
+        let rule = "ACTION==\"add\", PROGRAM=\"rdma_rename %k NAME_FALLBACK\"\n";
+        let own = "etc/udev/rules.d/60-rdma-persistent-naming.rules";
+        let theirs = "usr/lib/udev/rules.d/60-rdma-persistent-naming.rules";
+        let machine = Machine::new().file(theirs, rule);
+        assert_eq!(of(&machine.host()), Naming::Nobody);
+        let machine = machine.file("run/udev/control", "");
+        assert_eq!(of(&machine.host()), Naming::Udev);
+        let machine = machine.file(own, rule.replace("FALLBACK", "KERNEL"));
+        assert_eq!(of(&machine.host()), Naming::Nobody);
+        let machine = machine.file(own, format!("# {rule}"));
+        assert_eq!(of(&machine.host()), Naming::Nobody);
+    }
+}
