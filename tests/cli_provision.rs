@@ -169,3 +169,87 @@ fn nothing_is_applied_while_another_apply_is_at_work() {
     let ran = call(root.path(), "rdmactl --watch 1 provision apply", document);
     assert_eq!(ran.code, 2);
 }
+
+/// Two PFs without interfaces: one whose driver makes no VFs, one that a killed apply has left.
+fn two_pfs(root: &Path) {
+    let file = |path: &str, content: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    for (pf, autoprobe) in [("0000:01:00.0", "1"), ("0000:02:00.0", "0")] {
+        let folder = format!("sys/bus/pci/devices/{pf}");
+        file(&format!("{folder}/sriov_totalvfs"), "4\n");
+        file(&format!("{folder}/sriov_numvfs"), "0");
+        file(&format!("{folder}/sriov_drivers_autoprobe"), autoprobe);
+        let link = root.join(format!("{folder}/driver"));
+        std::os::unix::fs::symlink("../../drivers/mlx5_core", link).unwrap();
+    }
+    file("proc/sys/kernel/random/boot_id", "one\n");
+    file(
+        "run/rdmactl/provision/0000:02:00.0.json",
+        "{\"boot_id\":\"one\",\"ended\":false,\"probing\":true,\"vfs\":0,\"up\":null,\"given\":{},\"drivers\":{}}",
+    );
+}
+
+const TWO: &str = "version = 1\n\
+     [[pf]]\nmatch = { pci = \"0000:01:00.0\" }\nlink_type = \"ib\"\nnum_vfs = 2\nguid = { mode = \"unmanaged\" }\nup = false\n\
+     [[pf]]\nmatch = { pci = \"0000:02:00.0\" }\nlink_type = \"ib\"\nup = false\n";
+
+#[test]
+fn one_pf_fails_and_the_other_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    two_pfs(root.path());
+    let autoprobe = |pf: &str| {
+        let file = format!("sys/bus/pci/devices/{pf}/sriov_drivers_autoprobe");
+        fs::read_to_string(root.path().join(file)).unwrap()
+    };
+    let plan = call(root.path(), "rdmactl provision plan --file -", TWO);
+    assert_eq!(plan.code, 2, "{}", plan.err);
+    let left = "pf 0000:02:00.0 autoprobe from off to on class safe reason \"an apply that did not end had kept drivers away\"";
+    assert!(plan.out.contains(left), "{}", plan.out);
+    let ran = call(root.path(), "rdmactl -j provision apply --file -", TWO);
+    assert_eq!(ran.code, 5, "{}", ran.err);
+    assert!(
+        ran.err
+            .starts_with("error: 0000:01:00.0: 2 VFs of 0000:01:00.0 were requested, and 0"),
+        "{}",
+        ran.err
+    );
+    // Neither keeps drivers away any more, and the record of the other is closed.
+    assert_eq!(autoprobe("0000:01:00.0"), "1");
+    assert_eq!(autoprobe("0000:02:00.0"), "1");
+    let record = |pf: &str| {
+        let file = format!("run/rdmactl/provision/{pf}.json");
+        fs::read_to_string(root.path().join(file)).unwrap()
+    };
+    assert!(record("0000:01:00.0").contains("\"ended\":false"));
+    assert!(record("0000:02:00.0").contains("\"ended\":true"));
+    let only = "rdmactl -j provision apply --only 0000:02:00.0 --file -";
+    let ran = call(root.path(), only, TWO);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
+
+#[test]
+fn the_way_back_is_on_record() {
+    let root = tempfile::tempdir().unwrap();
+    two_pfs(root.path());
+    let steps = call(root.path(), "rdmactl --dry-run provision rollback", "");
+    assert_eq!(
+        (steps.code, steps.out.as_str()),
+        (
+            0,
+            "1 pf 0000:02:00.0 autoprobe from off to on class safe reason \"it was so before\" \n"
+        ),
+        "{}",
+        steps.err
+    );
+    let ran = call(root.path(), "rdmactl -j provision rollback", "");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let file = "sys/bus/pci/devices/0000:02:00.0/sriov_drivers_autoprobe";
+    assert_eq!(fs::read_to_string(root.path().join(file)).unwrap(), "1");
+    let record = "run/rdmactl/provision/0000:02:00.0.json";
+    assert!(!root.path().join(record).exists());
+    let ran = call(root.path(), "rdmactl -j provision rollback", "");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "[]\n"));
+}

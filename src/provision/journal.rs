@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::state::{Folder, boot_id};
 use crate::kernel::{FileError, Host};
-use crate::types::PciAddr;
+use crate::types::{NetnsMode, PciAddr};
 
 const FOLDER: &str = "/run/rdmactl/provision";
 
@@ -133,6 +133,48 @@ pub fn set_being_named(host: &Host, pf: PciAddr, to: bool) -> Result<(), FileErr
 /// [`FileError`].
 pub fn forget(host: &Host, pf: PciAddr) -> Result<(), FileError> {
     Folder::new(host, FOLDER).remove(&name(pf))
+}
+
+/// Where what lasts longer than a boot is kept.
+const LASTING: &str = "/var/lib/rdmactl";
+const HOST: &str = "provision.json";
+
+/// What the configuration of modprobe said of the namespace mode before the first apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct HostOriginals {
+    /// It set exclusive mode.
+    exclusive: bool,
+}
+
+/// Keeps the mode that files set before the first change of them; a later one changes no more.
+///
+/// # Errors
+/// [`FileError`]; nothing must be changed then.
+pub fn keep_mode(host: &Host, mode: Option<NetnsMode>) -> Result<(), FileError> {
+    let exclusive = mode == Some(NetnsMode::Exclusive);
+    let text = serde_json::to_vec(&HostOriginals { exclusive }).unwrap_or_default();
+    Folder::new(host, LASTING).create(HOST, &text).map(|_| ())
+}
+
+/// The mode that files set before the first apply.
+///
+/// # Errors
+/// [`FileError`].
+pub fn kept_mode(host: &Host) -> Result<Option<NetnsMode>, FileError> {
+    let bytes = Folder::new(host, LASTING).read(HOST)?;
+    let kept = bytes.and_then(|bytes| serde_json::from_slice::<HostOriginals>(&bytes).ok());
+    Ok(kept.map(|kept| match kept.exclusive {
+        true => NetnsMode::Exclusive,
+        false => NetnsMode::Shared,
+    }))
+}
+
+/// Forgets that mode.
+///
+/// # Errors
+/// [`FileError`].
+pub fn forget_mode(host: &Host) -> Result<(), FileError> {
+    Folder::new(host, LASTING).remove(HOST)
 }
 
 /// Whether an apply that has not ended found that the PF offers new VFs to drivers. Who may not

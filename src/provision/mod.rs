@@ -12,3 +12,4 @@ pub mod look;
 pub mod observed;
 pub mod plan;
 pub mod problem;
+pub mod rollback;

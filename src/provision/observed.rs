@@ -74,6 +74,16 @@ pub struct PfState {
     pub usage: Option<Usage>,
 }
 
+impl Found {
+    /// The PF, if it is one.
+    pub fn one(&self) -> Option<&PfState> {
+        match self {
+            Self::One(state) => Some(state),
+            Self::Nothing | Self::Several(_) => None,
+        }
+    }
+}
+
 impl PfState {
     /// Who uses the VF with this index, as far as somebody asked.
     pub fn uses(&self, index: u16) -> Vec<Use> {

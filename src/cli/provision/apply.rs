@@ -26,18 +26,40 @@ use crate::view::provision::{applied, plan};
 pub(super) struct Apply {
     #[command(flatten)]
     pub(super) from: From,
-    /// Only this PF, by interface, RDMA device or PCI address, and nothing of the host
-    #[arg(long, value_name = "PF", value_parser = plain)]
-    only: Vec<String>,
-    /// Remove VFs without asking again, where the document allows it
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    extent: Extent,
     /// Take VFs from their users, where the document says force too
     #[arg(long, value_name = "HOW", default_value = "if-idle")]
     disruptive: How,
+}
+
+/// What of the host is meant, and what was said beforehand.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Extent {
+    /// Only this PF, by interface, RDMA device or PCI address, and nothing of the host
+    #[arg(long, value_name = "PF", value_parser = plain)]
+    only: Vec<String>,
+    /// Remove VFs without asking again, where that is allowed
+    #[arg(long)]
+    yes: bool,
     /// How long to wait for another apply that is at work
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=86_400))]
     lock_wait: u32,
+}
+
+impl Extent {
+    pub(super) fn order(&self, cx: &Context<'_>) -> Result<Order, Failure> {
+        let mut only = Vec::new();
+        for word in &self.only {
+            let pf = selector::pf(cx.host.sysfs(), word).map_err(unselected)?;
+            only.push(pf.address);
+        }
+        Ok(Order {
+            only: (!only.is_empty()).then_some(only),
+            patience: Duration::from_secs(self.lock_wait.into()),
+            removes: self.yes,
+        })
+    }
 }
 
 /// What may be done to VFs that are there.
@@ -67,46 +89,44 @@ impl Apply {
             (Disruptive::Force, How::Force) => Disruptive::Force,
             _ => Disruptive::IfIdle,
         };
-        let mut only = Vec::new();
-        for word in &self.only {
-            let pf = selector::pf(cx.host.sysfs(), word).map_err(unselected)?;
-            only.push(pf.address);
-        }
         if cx.dry_run {
             let looked = look::planned(cx.host, &document);
             let (_, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
             return Ok(cx.view.rows(&plan::rows(&found))?);
         }
-        let order = Order {
-            only: (!only.is_empty()).then_some(only),
-            patience: Duration::from_secs(self.lock_wait.into()),
-            removes: self.yes,
-        };
+        let order = self.extent.order(cx)?;
         let meter = Meter::new(cx.view.style().format);
         let outcome = apply::apply(cx.host, &document, &order, &meter);
         // The bar goes before anything is printed.
         drop(meter);
-        let done = match outcome {
-            Ok(done) => done,
-            Err(ApplyError::Look(error)) => return Err(explain::provision::unseen(&error).into()),
-            Err(error) => {
-                let status = match &error {
-                    ApplyError::Lock(_) => LOCKED,
-                    _ => IN_USE,
-                };
-                cx.view.nothing()?;
-                return Err(Failure::Stated(
-                    status,
-                    vec![explain::provision::unapplied(&error)],
-                ));
-            }
-        };
-        cx.view.rows(&applied::rows(&done))?;
-        ended(&done)
+        told(cx, outcome, "rdmactl provision plan")
     }
 }
 
-fn ended(done: &Applied) -> Result<(), Failure> {
+/// Prints what came of it; `looks` is the command that shows what is left.
+pub(super) fn told(
+    cx: &mut Context<'_>,
+    outcome: Result<Applied, ApplyError>,
+    looks: &str,
+) -> Result<(), Failure> {
+    let done = match outcome {
+        Ok(done) => done,
+        Err(ApplyError::Look(error)) => return Err(explain::provision::unseen(&error).into()),
+        Err(error) => {
+            let status = match &error {
+                ApplyError::Lock(_) => LOCKED,
+                _ => IN_USE,
+            };
+            cx.view.nothing()?;
+            let said = explain::provision::unapplied(&error, looks);
+            return Err(Failure::Stated(status, vec![said]));
+        }
+    };
+    cx.view.rows(&applied::rows(&done))?;
+    ended(&done, looks)
+}
+
+fn ended(done: &Applied, looks: &str) -> Result<(), Failure> {
     let mut said: Vec<_> = done.failed.iter().map(explain::provision::failed).collect();
     said.extend(done.left.troubles.iter().map(explain::provision::trouble));
     let blocked: Vec<_> = done
@@ -118,7 +138,7 @@ fn ended(done: &Applied) -> Result<(), Failure> {
     if said.is_empty() && blocked.is_empty() && done.left.steps.is_empty() {
         return Ok(());
     }
-    said.extend(explain::provision::left(&done.left));
+    said.extend(explain::provision::left(&done.left, looks));
     let nothing = done.done.is_empty();
     let status = if done.failed.iter().any(|failed| failed.error.is_late()) {
         LATE

@@ -14,6 +14,7 @@ mod addresses;
 mod apply;
 mod export;
 mod plan;
+mod rollback;
 mod status;
 
 /// Bring SR-IOV hosts from bare to ready by a declared document
@@ -29,6 +30,11 @@ enum Verb {
     Plan(plan::Plan),
     /// Do the steps that are left, each checked, so that the host is as declared
     Apply(apply::Apply),
+    /// Take back what was applied in this boot, as far as nobody uses it
+    ///
+    /// VFs that were made go away, those that were there get back what they had, and so do the files
+    /// of modprobe. VFs that were removed, and firmware, cannot be had back.
+    Rollback(rollback::Rollback),
     /// Show what is declared beside what is there, VF by VF
     Status(status::Status),
     /// Print the host as it is, as a document that finds nothing to do
@@ -56,7 +62,7 @@ struct Check {
 impl Provision {
     /// Whether it changes nothing.
     pub(super) fn only_shows(&self) -> bool {
-        !matches!(self.verb, Verb::Apply(_))
+        !matches!(self.verb, Verb::Apply(_) | Verb::Rollback(_))
     }
 
     /// Whether its document comes from standard input.
@@ -67,7 +73,7 @@ impl Provision {
             Verb::Status(status) => &status.from,
             Verb::Addresses(addresses) => &addresses.from,
             Verb::Check(check) => &check.from,
-            Verb::Export(_) => return false,
+            Verb::Export(_) | Verb::Rollback(_) => return false,
         };
         from.file.as_deref() == Some(Path::new("-"))
     }
@@ -76,6 +82,7 @@ impl Provision {
         match self.verb {
             Verb::Plan(plan) => plan.run(cx),
             Verb::Apply(apply) => apply.run(cx),
+            Verb::Rollback(rollback) => rollback.run(cx),
             Verb::Status(status) => status.run(cx),
             Verb::Export(export) => export.run(cx),
             Verb::Addresses(addresses) => addresses.run(cx),

@@ -3,9 +3,20 @@
 use super::StepError;
 use crate::kernel::modules::{self, Availability};
 use crate::kernel::{Host, module_loader};
+use crate::provision::journal;
 use crate::provision::plan::{Action, Step};
 use crate::rdma::mode::{self, USUAL_PATIENCE, Wait};
 use crate::rdma::persist;
+
+/// Does a step on the way back.
+pub(super) fn take_back(host: &Host, step: &Step) -> Result<(), StepError> {
+    if let Action::PersistNetns { to, .. } = &step.action {
+        let files = persist::plan(host, *to)?;
+        persist::write(host, &files)?;
+        journal::forget_mode(host)?;
+    }
+    Ok(())
+}
 
 pub(super) fn carry_out(host: &Host, step: &Step) -> Result<(), StepError> {
     match &step.action {
@@ -16,7 +27,8 @@ pub(super) fn carry_out(host: &Host, step: &Step) -> Result<(), StepError> {
                 _ => Err(StepError::NotSo),
             }
         }
-        Action::PersistNetns { to, .. } => {
+        Action::PersistNetns { from, to } => {
+            journal::keep_mode(host, *from)?;
             let files = persist::plan(host, *to)?;
             persist::write(host, &files)?;
             match persist::plan(host, *to)?.is_empty() {

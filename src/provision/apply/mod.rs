@@ -1,5 +1,6 @@
 //! Doing what a plan says: the host first, then all PFs at once, each on its own, then drivers.
 
+mod crew;
 mod drivers;
 mod error;
 mod host;
@@ -8,7 +9,7 @@ mod order;
 mod pf;
 mod progress;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,12 @@ use super::document::Document;
 use super::look::{self, LookError};
 use super::observed::{Found, Observed, PfState};
 use super::plan::{Action, Class, Plan, Step, Target};
+use super::{journal, rollback};
 use crate::kernel::lock::Lifetime;
 use crate::kernel::{Host, Lock, LockError};
-use crate::rdma::lease::locks;
 use crate::sriov::lock;
-use crate::types::{DeviceId, PciAddr};
+use crate::types::PciAddr;
+use crew::{Crew, Purpose};
 
 pub use error::StepError;
 pub use order::{Applied, ApplyError, Failed, Order};
@@ -56,74 +58,107 @@ pub fn apply(
     let deadline = Instant::now() + document.policy.wait;
     let (_, plan) = arrived(host, document, order, deadline)?;
     let mut applied = Applied::default();
-    let mine = |step: &&Step| order.means(step);
-    if !order.removes {
-        let removes = |step: &&Step| step.class == Class::DestroysVfs && step.blocked.is_none();
-        let removing: Vec<Step> = plan
-            .steps
-            .iter()
-            .filter(mine)
-            .filter(removes)
-            .cloned()
-            .collect();
-        if !removing.is_empty() {
-            return Err(ApplyError::Unconfirmed(removing));
-        }
-    }
-    watcher.tell(Event::Begins(
-        plan.steps
-            .iter()
-            .filter(mine)
-            .filter(|step| step.blocked.is_none())
-            .count(),
-    ));
-    let of_host = plan
-        .steps
-        .iter()
-        .filter(mine)
-        .filter(|step| step.target == Target::Host);
-    for step in of_host.filter(|step| step.blocked.is_none()) {
+    confirmed(order, &plan.steps)?;
+    begin(order, &plan.steps, watcher);
+    let of_host = plan.steps.iter().filter(|step| order.does(step));
+    for step in of_host.filter(|step| step.target == Target::Host) {
         take(&mut applied, watcher, step, host::carry_out(host, step));
     }
-    let mut pfs: Vec<PciAddr> = Vec::new();
-    for pf in plan
-        .steps
-        .iter()
-        .filter(mine)
-        .filter_map(|step| step.target.pf())
-    {
-        if !pfs.contains(&pf) {
-            pfs.push(pf);
-        }
-    }
-    let mut locks = Vec::new();
-    pfs.retain(|pf| match lock::pf(host, *pf, PF_PATIENCE) {
-        Ok(lock) => {
-            locks.push(lock);
-            true
-        }
-        Err(error) => {
-            applied
-                .failed
-                .push(failed(Target::Pf(*pf), None, error.into()));
-            false
-        }
-    });
+    let _locks = pfs_locked(host, order, &plan.steps, &mut applied);
     // Nobody else of this program changes these PFs from here on: what is there now counts.
     let (observed, plan) = look::planned(host, document)?;
-    on_pfs(
+    let states: Vec<&PfState> = observed.pfs.iter().filter_map(Found::one).collect();
+    let crew = Crew {
         host,
-        document,
-        &observed,
-        &plan,
-        &pfs,
+        order,
+        wait: document.policy.wait,
+        purpose: Purpose::Forward,
         watcher,
-        &mut applied,
-    );
-    drop(locks);
+    };
+    crew.work(&states, &plan.steps, &mut applied);
     let (_, left) = look::planned(host, document)?;
     applied.left = order.meant(left);
     Ok(applied)
+}
+
+/// Takes back what applies of this boot did, as far as that is on record and nobody uses it.
+///
+/// # Errors
+/// [`ApplyError`]; nothing was done then. What fails later is in [`Applied`].
+pub fn roll_back(
+    host: &Host,
+    order: &Order,
+    wait: Duration,
+    watcher: &dyn Watcher,
+) -> Result<Applied, ApplyError> {
+    let _lock = locked(host, order.patience)?;
+    let mut applied = Applied::default();
+    let (_, steps) = rollback::planned(host)?;
+    confirmed(order, &steps)?;
+    begin(order, &steps, watcher);
+    let of_host = steps.iter().filter(|step| order.does(step));
+    for step in of_host.filter(|step| step.target == Target::Host) {
+        take(&mut applied, watcher, step, host::take_back(host, step));
+    }
+    let _locks = pfs_locked(host, order, &steps, &mut applied);
+    let (states, steps) = rollback::planned(host)?;
+    let crew = Crew {
+        host,
+        order,
+        wait,
+        purpose: Purpose::Back,
+        watcher,
+    };
+    crew.work(&states.iter().collect::<Vec<_>>(), &steps, &mut applied);
+    let (states, steps) = rollback::planned(host)?;
+    let steps: Vec<Step> = steps.into_iter().filter(|step| order.means(step)).collect();
+    for state in &states {
+        let pf = state.pf.address;
+        let is_left = steps.iter().any(|step| step.target.pf() == Some(pf));
+        if order.means_pf(pf)
+            && !is_left
+            && let Err(error) = journal::forget(host, pf)
+        {
+            applied
+                .failed
+                .push(failed(Target::Pf(pf), None, error.into()));
+        }
+    }
+    applied.left.steps = steps;
+    Ok(applied)
+}
+
+/// Nothing is removed that was not allowed on the command line too.
+fn confirmed(order: &Order, steps: &[Step]) -> Result<(), ApplyError> {
+    let removes = |step: &&Step| step.class == Class::DestroysVfs;
+    let meant = steps.iter().filter(|step| order.does(step));
+    let removing: Vec<Step> = meant.filter(removes).cloned().collect();
+    match removing.is_empty() || order.removes {
+        true => Ok(()),
+        false => Err(ApplyError::Unconfirmed(removing)),
+    }
+}
+
+fn begin(order: &Order, steps: &[Step], watcher: &dyn Watcher) {
+    let meant = steps.iter().filter(|step| order.does(step));
+    watcher.tell(Event::Begins(meant.count()));
+}
+
+/// The locks of all PFs with steps; one that somebody else works on has failed.
+fn pfs_locked(host: &Host, order: &Order, steps: &[Step], applied: &mut Applied) -> Vec<Lock> {
+    let meant = steps.iter().filter(|step| order.does(step));
+    let pfs: BTreeSet<PciAddr> = meant.filter_map(|step| step.target.pf()).collect();
+    let mut locks = Vec::new();
+    for pf in pfs {
+        match lock::pf(host, pf, PF_PATIENCE) {
+            Ok(lock) => locks.push(lock),
+            Err(error) => {
+                let target = Target::Pf(pf);
+                applied.failed.push(failed(target, None, error.into()));
+            }
+        }
+    }
+    locks
 }
 
 /// Looks until every PF that must be there is, and has its driver.
@@ -146,105 +181,6 @@ fn arrived(
         }
         thread::sleep(PATROL);
     }
-}
-
-/// The PFs at once, then drivers for their VFs.
-fn on_pfs(
-    host: &Host,
-    document: &Document,
-    observed: &Observed,
-    plan: &Plan,
-    pfs: &[PciAddr],
-    watcher: &dyn Watcher,
-    applied: &mut Applied,
-) {
-    let states: BTreeMap<PciAddr, &PfState> = observed
-        .pfs
-        .iter()
-        .filter_map(|found| match found {
-            Found::One(state) => Some((state.pf.address, &**state)),
-            _ => None,
-        })
-        .collect();
-    let works: Vec<pf::Work<'_>> = pfs
-        .iter()
-        .filter_map(|address| {
-            let steps = plan
-                .steps
-                .iter()
-                .filter(|step| step.target.pf() == Some(*address));
-            let steps: Vec<&Step> = steps.filter(|step| step.blocked.is_none()).collect();
-            let state = states.get(address).filter(|_| !steps.is_empty())?;
-            Some(pf::Work {
-                host,
-                state,
-                steps,
-                wait: document.policy.wait,
-                watcher,
-            })
-        })
-        .collect();
-    let mut vf_locks = Vec::new();
-    let mut begun = Vec::new();
-    for work in &works {
-        match vfs_locked(host, work) {
-            Ok(locks) => {
-                vf_locks.extend(locks);
-                begun.push(work);
-            }
-            Err(error) => applied.failed.push(failed(
-                Target::Pf(work.state.pf.address),
-                None,
-                error.into(),
-            )),
-        }
-    }
-    let outcomes: Vec<pf::Outcome> = thread::scope(|scope| {
-        let threads: Vec<_> = begun
-            .iter()
-            .map(|work| scope.spawn(|| work.prepare()))
-            .collect();
-        threads
-            .into_iter()
-            .filter_map(|thread| thread.join().ok())
-            .collect()
-    });
-    let mut jobs = Vec::new();
-    for (work, outcome) in begun.iter().zip(outcomes) {
-        applied.done.extend(outcome.done);
-        applied.failed.extend(outcome.failed);
-        jobs.extend(outcome.drivers.into_iter().map(|step| (*work, step)));
-    }
-    drivers::bind(host, &jobs, document.policy.wait, watcher, applied);
-    for work in begun {
-        let address = work.state.pf.address;
-        let is_whole = !applied
-            .failed
-            .iter()
-            .any(|failed| failed.target.pf() == Some(address));
-        if is_whole && let Err(error) = work.end() {
-            applied
-                .failed
-                .push(failed(Target::Pf(address), None, error.into()));
-        }
-    }
-}
-
-/// Everybody else is kept off VFs that lose something.
-fn vfs_locked(host: &Host, work: &pf::Work<'_>) -> Result<Vec<Lock>, LockError> {
-    let all = work
-        .steps
-        .iter()
-        .any(|step| matches!(step.action, Action::Remove { .. }));
-    let touched = |index: u16| {
-        all || work
-            .steps
-            .iter()
-            .any(|step| step.target == Target::Vf(work.state.pf.address, index))
-    };
-    let vfs = work.state.pf.vfs.iter().filter(|vf| touched(vf.index));
-    vfs.map(|vf| locks::device(host, &DeviceId::Pci(vf.address)))
-        .collect()
 }
 
 fn failed(target: Target, action: Option<Action>, error: StepError) -> Failed {

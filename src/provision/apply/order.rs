@@ -30,6 +30,17 @@ impl Order {
             })
     }
 
+    /// Whether a PF is meant.
+    pub(super) fn means_pf(&self, pf: PciAddr) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.contains(&pf))
+    }
+
+    /// Whether a step is meant and nothing keeps it.
+    pub(super) fn does(&self, step: &Step) -> bool {
+        step.blocked.is_none() && self.means(step)
+    }
+
     /// The part of a plan that is meant.
     pub(super) fn meant(&self, mut plan: Plan) -> Plan {
         plan.steps.retain(|step| self.means(step));

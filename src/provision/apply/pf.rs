@@ -28,6 +28,8 @@ pub(super) struct Work<'a> {
     pub state: &'a PfState,
     pub steps: Vec<&'a Step>,
     pub wait: Duration,
+    /// What was there goes on record.
+    pub records: bool,
     pub watcher: &'a dyn Watcher,
 }
 
@@ -104,6 +106,9 @@ impl Work<'_> {
 
     /// What the PF has goes on record before it is changed.
     fn record(&self) -> Result<(), FileError> {
+        if !self.records {
+            return Ok(());
+        }
         let state = self.state;
         let mut originals = Originals::of(self.host, state.probing, state.pf.vfs.len(), state.up)?;
         for step in &self.steps {
@@ -134,6 +139,9 @@ impl Work<'_> {
 
     /// Notes that nothing is half done any more.
     pub(super) fn end(&self) -> Result<(), FileError> {
+        if !self.records {
+            return Ok(());
+        }
         let address = self.state.pf.address;
         let Some(mut originals) = journal::read(self.host, address)? else {
             return Ok(());

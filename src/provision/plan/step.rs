@@ -136,6 +136,8 @@ pub enum Reason {
     OtherDriver,
     /// It has no driver.
     NoDriver,
+    /// It was so before.
+    WasBefore,
     /// An apply that was ended half-way had kept drivers away.
     LeftOff,
 }
@@ -174,7 +176,7 @@ pub struct Step {
 
 impl Step {
     /// A step that costs nothing.
-    pub(super) fn safe(target: Target, action: Action, reason: Reason) -> Self {
+    pub(in crate::provision) fn safe(target: Target, action: Action, reason: Reason) -> Self {
         Self {
             target,
             action,

@@ -126,22 +126,27 @@ fn advice(problem: &Problem) -> (Option<&'static str>, Option<&'static str>) {
 }
 
 /// Nothing was done.
-pub fn unapplied(error: &ApplyError) -> Explanation {
+pub fn unapplied(error: &ApplyError, looks: &str) -> Explanation {
     let (cause, cure) = match error {
         ApplyError::Lock(LockError::Busy { .. }) => (
             Some("another apply or rollback is at work, and only one at a time changes the host"),
-            Some("run the command again when that one has ended; --lock-wait SECONDS waits longer"),
+            Some(
+                "run the command again when that one has ended; --lock-wait SECONDS waits longer"
+                    .to_owned(),
+            ),
         ),
         ApplyError::Unconfirmed(_) => (
-            Some("the document allows it; on the command line it has to be said once more"),
-            Some("rdmactl provision plan    # shows which; provision apply --yes removes them"),
+            Some("on the command line it has to be said that they may"),
+            Some(format!(
+                "{looks}    # shows which; with --yes they are removed"
+            )),
         ),
         ApplyError::Lock(LockError::File(_)) | ApplyError::Look(_) => (None, None),
     };
     Explanation {
         headline: format!("error: {error}"),
         cause: cause.map(str::to_owned),
-        cure: cure.map(str::to_owned),
+        cure,
     }
 }
 
@@ -167,7 +172,7 @@ pub fn failed(failed: &Failed) -> Explanation {
 }
 
 /// Steps that are left.
-pub fn left(plan: &Plan) -> Option<Explanation> {
+pub fn left(plan: &Plan, looks: &str) -> Option<Explanation> {
     let count = match plan.steps.len() {
         0 => return None,
         1 => "1 step is left".to_owned(),
@@ -176,6 +181,6 @@ pub fn left(plan: &Plan) -> Option<Explanation> {
     Some(Explanation {
         headline: count,
         cause: None,
-        cure: Some("rdmactl provision plan    # shows them, and what keeps them".to_owned()),
+        cure: Some(format!("{looks}    # shows them, and what keeps them")),
     })
 }

@@ -101,6 +101,7 @@ pub(super) fn reason(reason: Reason) -> String {
         Reason::NewAddress => "the driver asks for addresses only when it is bound".to_owned(),
         Reason::OtherDriver => "another driver is declared".to_owned(),
         Reason::NoDriver => "the VF has no driver".to_owned(),
+        Reason::WasBefore => "it was so before".to_owned(),
         Reason::LeftOff => "an apply that did not end had kept drivers away".to_owned(),
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         bare("ethernet", ethernet).ethernet(),
         bare("failures", failures),
         bare("what_is_in_use_stays", what_is_in_use_stays),
+        bare("taken_back", taken_back),
         bare("killed_at_every_step", killed).limit(180).only(
             &["6.12"],
             "what is left behind is ours, and every kernel keeps it alike",
@@ -229,4 +230,30 @@ fn many(lab: &Lab) {
     )
     .expect("a log");
     lab.rdmactl(&["vf", "destroy", &pf]).ok();
+}
+
+/// VFs that were there get back what they had, and those that were made go.
+fn taken_back(lab: &Lab) {
+    let pf = lab.pf();
+    let netdev = pci::netdev(&pf).expect("an interface");
+    lab.rdmactl(&["vf", "create", &pf, "2"]).ok();
+    let other = "02:00:00:00:00:00:00:77";
+    lab.rdmactl(&["vf", "set", &format!("{pf}/1"), "guid", other, "--rebind"])
+        .ok();
+    let before = ip_vfs(lab, &netdev);
+    let document = document(lab, 2, "");
+    with(lab, "apply", &document).ok();
+    assert_ne!(ip_vfs(lab, &netdev), before);
+    lab.rdmactl(&["provision", "rollback"]).ok();
+    assert_eq!(ip_vfs(lab, &netdev), before);
+    with(lab, "plan", &document).fails(2);
+    lab.rdmactl(&["vf", "destroy", &pf]).ok();
+    with(lab, "apply", &document).ok();
+    lab.rdmactl(&["provision", "rollback"])
+        .fails(4)
+        .stderr_has("VFs would be removed");
+    lab.rdmactl(&["provision", "rollback", "--yes"]).ok();
+    assert!(pci::vf(&pf, 0).is_none());
+    let nothing = lab.rdmactl(&["-j", "provision", "rollback"]).ok();
+    assert_eq!(nothing.json(), Value::Array(Vec::new()));
 }

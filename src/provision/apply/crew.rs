@@ -1,0 +1,122 @@
+//! `Crew`: the steps of several PFs, all at once, then drivers for their VFs.
+
+use std::thread;
+use std::time::Duration;
+
+use super::{Applied, Order, Watcher, drivers, failed, pf};
+use crate::kernel::{Host, Lock, LockError};
+use crate::provision::observed::PfState;
+use crate::provision::plan::{Action, Class, Step, Target};
+use crate::rdma::lease::locks;
+use crate::types::DeviceId;
+
+/// What the steps are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// What is declared; what was there before goes on record.
+    Forward,
+    /// What was there before.
+    Back,
+}
+
+/// What works on PFs.
+pub(super) struct Crew<'a> {
+    pub host: &'a Host,
+    pub order: &'a Order,
+    /// For devices to come.
+    pub wait: Duration,
+    pub purpose: Purpose,
+    pub watcher: &'a dyn Watcher,
+}
+
+impl Crew<'_> {
+    /// Does the steps of these PFs, except of those that have failed already.
+    pub(super) fn work(&self, states: &[&PfState], steps: &[Step], applied: &mut Applied) {
+        let works: Vec<pf::Work<'_>> = states
+            .iter()
+            .filter_map(|state| self.of_one(state, steps, applied))
+            .collect();
+        let mut vf_locks = Vec::new();
+        let mut begun = Vec::new();
+        for work in &works {
+            match vfs_locked(self.host, work) {
+                Ok(locks) => {
+                    vf_locks.extend(locks);
+                    begun.push(work);
+                }
+                Err(error) => {
+                    let target = Target::Pf(work.state.pf.address);
+                    applied.failed.push(failed(target, None, error.into()));
+                }
+            }
+        }
+        let outcomes: Vec<pf::Outcome> = thread::scope(|scope| {
+            let prepare = |work: &&pf::Work<'_>| work.prepare();
+            let threads: Vec<_> = begun
+                .iter()
+                .map(|work| scope.spawn(move || prepare(work)))
+                .collect();
+            let ends = threads.into_iter().map(thread::ScopedJoinHandle::join);
+            ends.map(Result::unwrap_or_default).collect()
+        });
+        let mut jobs = Vec::new();
+        for (work, outcome) in begun.iter().zip(outcomes) {
+            applied.done.extend(outcome.done);
+            applied.failed.extend(outcome.failed);
+            jobs.extend(outcome.drivers.into_iter().map(|step| (*work, step)));
+        }
+        drivers::bind(self.host, &jobs, self.wait, self.watcher, applied);
+        for work in begun {
+            let target = Target::Pf(work.state.pf.address);
+            if !has_failed(applied, work.state)
+                && let Err(error) = work.end()
+            {
+                applied.failed.push(failed(target, None, error.into()));
+            }
+        }
+    }
+
+    /// The work on one PF, if there is any.
+    fn of_one<'a>(
+        &'a self,
+        state: &'a PfState,
+        steps: &'a [Step],
+        applied: &Applied,
+    ) -> Option<pf::Work<'a>> {
+        let pf = state.pf.address;
+        let own = steps.iter().filter(|step| step.target.pf() == Some(pf));
+        let steps: Vec<&Step> = own.filter(|step| self.order.does(step)).collect();
+        // What has to be removed by now had not when it was asked about.
+        let removes = steps.iter().any(|step| step.class == Class::DestroysVfs);
+        if steps.is_empty() || removes && !self.order.removes || has_failed(applied, state) {
+            return None;
+        }
+        Some(pf::Work {
+            host: self.host,
+            state,
+            steps,
+            wait: self.wait,
+            records: self.purpose == Purpose::Forward,
+            watcher: self.watcher,
+        })
+    }
+}
+
+fn has_failed(applied: &Applied, state: &PfState) -> bool {
+    let mut failed = applied.failed.iter();
+    failed.any(|failed| failed.target.pf() == Some(state.pf.address))
+}
+
+/// Everybody else is kept off VFs that lose something.
+fn vfs_locked(host: &Host, work: &pf::Work<'_>) -> Result<Vec<Lock>, LockError> {
+    let pf = work.state.pf.address;
+    let is_removal = |step: &&Step| matches!(step.action, Action::Remove { .. });
+    let all = work.steps.iter().any(is_removal);
+    let touched = |index| {
+        let mut steps = work.steps.iter();
+        all || steps.any(|step| step.target == Target::Vf(pf, index))
+    };
+    let vfs = work.state.pf.vfs.iter().filter(|vf| touched(vf.index));
+    vfs.map(|vf| locks::device(host, &DeviceId::Pci(vf.address)))
+        .collect()
+}

@@ -1,0 +1,258 @@
+//! The way back: from what is there to what was there before the applies of this boot.
+//!
+//! What cannot be had again is left: VFs that were removed, and firmware.
+
+use super::given;
+use super::journal::{self, Originals};
+use super::look::{self, LookError};
+use super::observed::PfState;
+use super::plan::{Action, Block, Class, Reason, Step, Target};
+use crate::kernel::Host;
+use crate::rdma::boot;
+use crate::sriov::wish::current;
+use crate::sriov::{pf, usage};
+use crate::types::{DriverName, NetnsMode};
+use crate::wire::link::vf::VfSetting;
+
+/// The PFs that something is on record of, and the steps back.
+///
+/// # Errors
+/// [`LookError`].
+pub fn planned(host: &Host) -> Result<(Vec<PfState>, Vec<Step>), LookError> {
+    let mut steps = Vec::new();
+    steps.extend(mode(host)?);
+    let mut there = Vec::new();
+    let mut records = Vec::new();
+    for (address, originals) in journal::all(host)? {
+        // A PF that is gone took everything with it.
+        if let Some(pf) = pf::read(host.sysfs(), address)? {
+            there.push(pf);
+            records.push(originals);
+        }
+    }
+    let mut states = look::states(host, there)?;
+    for (state, originals) in states.iter_mut().zip(&records) {
+        let wanted = undo(state, originals);
+        if wanted.iter().all(|step| step.class == Class::Safe) {
+            steps.extend(wanted);
+            continue;
+        }
+        state.usage = Some(usage::look(host, &state.pf, &state.pf.vfs)?);
+        steps.extend(undo(state, originals));
+    }
+    Ok((states, steps))
+}
+
+fn mode(host: &Host) -> Result<Option<Step>, LookError> {
+    let Some(to) = journal::kept_mode(host)? else {
+        return Ok(None);
+    };
+    let configured = boot::settings(host).configured;
+    let from = configured.and_then(|configured| configured.mode);
+    if from.unwrap_or(NetnsMode::Shared) == to {
+        return Ok(None);
+    }
+    let action = Action::PersistNetns { from, to };
+    Ok(Some(Step::safe(Target::Host, action, Reason::WasBefore)))
+}
+
+/// The steps back of one PF. A pure function of the two.
+fn undo(state: &PfState, originals: &Originals) -> Vec<Step> {
+    let pf = Target::Pf(state.pf.address);
+    let now = state.pf.vfs.len();
+    let mut steps = Vec::new();
+    if originals.probing && !state.probing {
+        let on = Action::Probing { to: true };
+        steps.push(Step::safe(pf, on, Reason::WasBefore));
+    }
+    if originals.vfs == 0 && now > 0 {
+        let users: Vec<_> = state
+            .usage
+            .iter()
+            .flat_map(|usage| usage.uses.clone())
+            .collect();
+        steps.push(Step {
+            class: Class::DestroysVfs,
+            blocked: blocked(state, users.is_empty()),
+            users,
+            ..Step::safe(pf, Action::Remove { from: now }, Reason::WasBefore)
+        });
+    } else if originals.vfs == now {
+        for vf in &state.pf.vfs {
+            steps.extend(of_vf(state, originals, vf.index));
+        }
+    }
+    steps
+}
+
+fn blocked(state: &PfState, is_idle: bool) -> Option<Block> {
+    match (&state.usage, is_idle) {
+        (None, _) => Some(Block::UsageUnknown),
+        (Some(_), true) => None,
+        (Some(_), false) => Some(Block::InUse),
+    }
+}
+
+fn of_vf(state: &PfState, originals: &Originals, index: u16) -> Vec<Step> {
+    let target = Target::Vf(state.pf.address, index);
+    let told = state.told.get(&index);
+    let mut settings = Vec::new();
+    for (key, value) in originals.given.get(&index).into_iter().flatten() {
+        let Some(to) = given::setting(key, value) else {
+            continue;
+        };
+        let from = told.and_then(|told| current(told, to));
+        if from != Some(to) {
+            settings.push((from, to));
+        }
+    }
+    let driver = state.sides.get(&index).and_then(|side| side.driver.clone());
+    let before = originals.drivers.get(&index).unwrap_or(&driver);
+    let is_identity = |(_, to): &(_, VfSetting)| {
+        matches!(
+            to,
+            VfSetting::NodeGuid(_) | VfSetting::PortGuid(_) | VfSetting::Mac(_)
+        )
+    };
+    let rebinds = *before != driver || driver.is_some() && settings.iter().any(is_identity);
+    let class = if rebinds { Class::Rebind } else { Class::Safe };
+    let step = |action| Step {
+        class,
+        ..Step::safe(target, action, Reason::WasBefore)
+    };
+    let mut steps = Vec::new();
+    if let Some(from) = driver.clone().filter(|_| rebinds) {
+        steps.push(step(Action::Unbind { from }));
+    }
+    for (from, to) in settings {
+        steps.push(step(Action::Set { from, to }));
+    }
+    if let Some(before) = before.as_ref().filter(|_| rebinds) {
+        let named: Option<DriverName> = before.parse().ok();
+        let to = named.filter(DriverName::takes_anything);
+        steps.push(step(Action::Bind { to }));
+    }
+    if rebinds && driver.is_some() {
+        let users = state.uses(index);
+        let blocked = blocked(state, users.is_empty());
+        for step in &mut steps {
+            step.blocked = blocked;
+            step.users.clone_from(&users);
+        }
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sriov::pf::{Pf, Vf};
+    use crate::sriov::usage::{How, Usage, Use};
+    use crate::sriov::vf_side::VfSide;
+    use crate::wire::link::vf::Vf as Told;
+
+    /// A PF with two VFs, the second of which has another GUID and driver than before.
+    fn state() -> PfState {
+        let vf = |index: u16| Vf {
+            index,
+            address: format!("0000:01:10.{index}").parse().unwrap(),
+        };
+        let told = |index: u16, guid: u64| Told {
+            index: index.into(),
+            port_guid: Some(crate::types::Guid::new(guid)),
+            ..Told::default()
+        };
+        let side = |driver: &str| VfSide {
+            driver: Some(driver.to_owned()),
+            ..VfSide::default()
+        };
+        PfState {
+            pf: Pf {
+                address: "0000:01:00.0".parse().unwrap(),
+                total_vfs: 4,
+                vfs: vec![vf(0), vf(1)],
+            },
+            name: "ib0".to_owned(),
+            driver: Some("mlx5_core".to_owned()),
+            layer: None,
+            guid: None,
+            mac: None,
+            probing: true,
+            left_off: false,
+            up: None,
+            told: [(0, told(0, 7)), (1, told(1, 9))].into(),
+            gap: None,
+            sides: [(0, side("mlx5_core")), (1, side("mlx5_core"))].into(),
+            usage: Some(Usage::default()),
+        }
+    }
+
+    fn originals(vfs: usize) -> Originals {
+        let mut originals = Originals::default();
+        (originals.probing, originals.vfs) = (true, vfs);
+        originals
+    }
+
+    fn actions(steps: &[Step]) -> Vec<String> {
+        let steps = steps.iter();
+        steps.map(|step| format!("{:?}", step.action)).collect()
+    }
+
+    #[test]
+    fn what_was_made_goes_unless_it_is_used() {
+        let steps = undo(&state(), &originals(0));
+        assert_eq!(actions(&steps), ["Remove { from: 2 }"]);
+        assert_eq!(
+            (steps[0].class, steps[0].blocked),
+            (Class::DestroysVfs, None)
+        );
+        let mut used = state();
+        let how = How::Unseen {
+            driver: "mlx5_core".to_owned(),
+            rdma: true,
+            netdev: false,
+        };
+        let vf = used.pf.vfs[1];
+        used.usage = Some(Usage {
+            uses: vec![Use { vf, how }],
+            ..Usage::default()
+        });
+        let steps = undo(&used, &originals(0));
+        assert_eq!(steps[0].blocked, Some(Block::InUse));
+        used.usage = None;
+        let steps = undo(&used, &originals(0));
+        assert_eq!(steps[0].blocked, Some(Block::UsageUnknown));
+        // They were removed and made anew: those that were there are gone.
+        assert!(undo(&state(), &originals(3)).is_empty());
+    }
+
+    #[test]
+    fn what_was_there_gets_back_what_it_had() {
+        assert!(undo(&state(), &originals(2)).is_empty());
+        let mut before = originals(2);
+        let guid = "00:00:00:00:00:00:00:08".to_owned();
+        before.given.insert(
+            1,
+            [
+                ("port_guid".to_owned(), guid),
+                ("x".to_owned(), String::new()),
+            ]
+            .into(),
+        );
+        let steps = undo(&state(), &before);
+        let words = actions(&steps);
+        assert_eq!(words.len(), 3, "{words:?}");
+        assert!(words[0].starts_with("Unbind") && words[1].starts_with("Set"));
+        assert_eq!(words[2], "Bind { to: None }");
+        assert!(steps.iter().all(|step| step.class == Class::Rebind));
+        // One that had no driver, and one that somebody else's had.
+        before.given.clear();
+        before.drivers = [(0, None), (1, Some("vfio-pci".to_owned()))].into();
+        let words = actions(&undo(&state(), &before));
+        assert!(words[0].starts_with("Unbind") && words[1].starts_with("Unbind"));
+        assert!(
+            words[2].contains("vfio-pci") && words.len() == 3,
+            "{words:?}"
+        );
+    }
+}
