@@ -131,7 +131,7 @@ fn both_take_and_refuse_the_same() {
         json!({"version": 1, "host": {"rdma_netns": true}}),
         json!({"version": 1, "host": {"modules": ["../x"]}}),
         json!({"version": 1, "policy": {"wait": "1h"}}),
-        json!({"version": 1, "policy": {"firmware": "write"}}),
+        json!({"version": 1, "policy": {"firmware": "reset"}}),
         json!({"version": 1, "pf": {}}),
         json!({"version": 1, "pf": [{}]}),
         json!({"version": 1, "pf": [{"match": {}}]}),

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Document, Match};
+use super::document::{Document, Firmware, Match};
+use super::firmware::standing;
 use super::journal;
 use super::observed::{Found, HostState, Observed, PfState};
 use super::plan::{Plan, plan};
@@ -104,9 +105,14 @@ pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
         }
         _ => Found::Several(at.iter().map(|at| pfs[*at].address).collect()),
     });
+    let pfs: Vec<Found> = found.collect();
     Ok(Observed {
-        pfs: found.collect(),
+        firmware: match document.policy.firmware {
+            Firmware::Write => standing::look(host, document, &pfs),
+            Firmware::Unmanaged | Firmware::Check => BTreeMap::new(),
+        },
         host: host_state(host, document)?,
+        pfs,
     })
 }
 

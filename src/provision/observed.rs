@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::firmware::Standing;
 use crate::kernel::modules::Availability;
 use crate::rdma::boot::BootSettings;
 use crate::sriov::link_layer::LinkLayer;
@@ -19,6 +20,8 @@ pub struct Observed {
     pub host: HostState,
     /// What each entry of the document found, in its order.
     pub pfs: Vec<Found>,
+    /// The firmware of cards that offer too little, each by one PF of it, where it may be changed.
+    pub firmware: BTreeMap<PciAddr, Standing>,
 }
 
 /// What is not of one PF.

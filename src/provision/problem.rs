@@ -5,6 +5,7 @@ use crate::sriov::wish::Unfit;
 use crate::types::PciAddr;
 
 use super::document::Place;
+use super::firmware::judgement::Obstacle;
 
 /// Why there is no way from what is there to what is declared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,19 @@ pub enum Problem {
         wanted: u16,
         /// `sriov_totalvfs`.
         offered: u16,
+    },
+    /// The firmware offers too little, and cannot be asked.
+    #[error("the firmware of the card offers too little, and cannot be asked: {0}")]
+    FirmwareUnknown(String),
+    /// The firmware offers too little, and cannot be changed.
+    #[error("the firmware of the card needs {key} to be {to}, and {}", .obstacle.words())]
+    FirmwareFixed {
+        /// The setting.
+        key: String,
+        /// Why it cannot be changed.
+        obstacle: Obstacle,
+        /// What it would have to be.
+        to: u64,
     },
     /// Somebody else makes the VFs, and has made another number.
     #[error("{wanted} VFs are declared and {is} are there; another manager makes them")]

@@ -16,6 +16,21 @@ pub struct PciAddr {
     function: u8,
 }
 
+impl PciAddr {
+    /// The number of the function, 0 to 7.
+    pub const fn function(self) -> u8 {
+        self.function
+    }
+
+    /// The first function of the same device.
+    pub const fn first(self) -> Self {
+        Self {
+            function: 0,
+            ..self
+        }
+    }
+}
+
 impl fmt::Display for PciAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

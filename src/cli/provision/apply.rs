@@ -7,6 +7,7 @@ use clap::Args;
 use super::From;
 use crate::cli::vf::{plain, unselected};
 use crate::cli::{Context, Failure};
+use crate::kernel::LockError;
 use crate::provision::apply::{self, Applied, ApplyError, Order};
 use crate::provision::document::Disruptive;
 use crate::provision::look;
@@ -73,7 +74,8 @@ enum How {
     Force,
 }
 
-/// Statuses beside those of every command.
+/// That of every command that failed, and those beside it.
+const FAILED: u8 = 1;
 const REBOOT: u8 = 3;
 const IN_USE: u8 = 4;
 const PARTLY: u8 = 5;
@@ -114,8 +116,9 @@ pub(super) fn told(
         Err(ApplyError::Look(error)) => return Err(explain::provision::unseen(&error).into()),
         Err(error) => {
             let status = match &error {
-                ApplyError::Lock(_) => LOCKED,
-                _ => IN_USE,
+                ApplyError::Lock(LockError::Busy { .. }) => LOCKED,
+                ApplyError::Unconfirmed(_) => IN_USE,
+                ApplyError::Lock(LockError::File(_)) | ApplyError::Look(_) => FAILED,
             };
             cx.view.nothing()?;
             let said = explain::provision::unapplied(&error, looks);
@@ -143,9 +146,10 @@ fn ended(done: &Applied, looks: &str) -> Result<(), Failure> {
     let status = if done.failed.iter().any(|failed| failed.error.is_late()) {
         LATE
     } else if !done.failed.is_empty() || !done.left.troubles.is_empty() {
-        if nothing { 1 } else { PARTLY }
+        if nothing { FAILED } else { PARTLY }
     } else if blocked.iter().any(|step| {
-        step.class != Class::Reboot && !matches!(step.blocked, Some(Block::Namespaces(_)))
+        !matches!(step.class, Class::Reboot | Class::PowerCycle)
+            && !matches!(step.blocked, Some(Block::Namespaces(_)))
     }) {
         IN_USE
     } else if !blocked.is_empty() {

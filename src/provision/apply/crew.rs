@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Applied, Order, Watcher, drivers, failed, pf};
+use super::{Applied, Order, Watcher, drivers, failed, firmware, pf, take};
 use crate::kernel::{Host, Lock, LockError};
 use crate::provision::observed::PfState;
 use crate::provision::plan::{Action, Class, Step, Target};
@@ -32,6 +32,10 @@ pub(super) struct Crew<'a> {
 impl Crew<'_> {
     /// Does the steps of these PFs, except of those that have failed already.
     pub(super) fn work(&self, states: &[&PfState], steps: &[Step], applied: &mut Applied) {
+        // One after the other: PFs of one card share its firmware.
+        for state in states {
+            self.firmware(state, steps, applied);
+        }
         let works: Vec<pf::Work<'_>> = states
             .iter()
             .filter_map(|state| self.of_one(state, steps, applied))
@@ -76,6 +80,27 @@ impl Crew<'_> {
         }
     }
 
+    fn firmware(&self, state: &PfState, steps: &[Step], applied: &mut Applied) {
+        let pf = state.pf.address;
+        let own = steps.iter().filter(|step| step.target.pf() == Some(pf));
+        let meant = own.filter(|step| self.order.does(step));
+        let sets: Vec<&Step> = meant
+            .filter(|step| firmware::change(step).is_some())
+            .collect();
+        if sets.is_empty() || has_failed(applied, state) {
+            return;
+        }
+        let mut outcome = firmware::set(self.host, pf, &sets);
+        for step in sets {
+            let failed = outcome.is_err();
+            let of_step = std::mem::replace(&mut outcome, Ok(()));
+            take(applied, self.watcher, step, of_step);
+            if failed {
+                return;
+            }
+        }
+    }
+
     /// The work on one PF, if there is any.
     fn of_one<'a>(
         &'a self,
@@ -85,7 +110,10 @@ impl Crew<'_> {
     ) -> Option<pf::Work<'a>> {
         let pf = state.pf.address;
         let own = steps.iter().filter(|step| step.target.pf() == Some(pf));
-        let steps: Vec<&Step> = own.filter(|step| self.order.does(step)).collect();
+        let meant = own.filter(|step| self.order.does(step));
+        let steps: Vec<&Step> = meant
+            .filter(|step| firmware::change(step).is_none())
+            .collect();
         // What has to be removed by now had not when it was asked about.
         let removes = steps.iter().any(|step| step.class == Class::DestroysVfs);
         if steps.is_empty() || removes && !self.order.removes || has_failed(applied, state) {

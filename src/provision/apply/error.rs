@@ -5,6 +5,7 @@ use crate::kernel::module_loader::LoadError;
 use crate::kernel::{FileError, LockError, NetlinkError, SysfsError};
 use crate::netdev::NetdevError;
 use crate::pci::appearance::Equipment;
+use crate::provision::firmware::FirmwareError;
 use crate::rdma::RdmaError;
 use crate::rdma::mode::ModeError;
 use crate::rdma::persist::PersistError;
@@ -55,6 +56,9 @@ pub enum StepError {
     /// The kernel took it, and it is not so.
     #[error("the kernel took it, and it is not so")]
     NotSo,
+    /// A setting of the firmware was not changed.
+    #[error(transparent)]
+    Firmware(#[from] FirmwareError),
     /// Somebody else is at work on it.
     #[error(transparent)]
     Lock(#[from] LockError),

@@ -3,11 +3,14 @@
 mod crew;
 mod drivers;
 mod error;
+mod firmware;
 mod host;
 mod naming;
 mod order;
 mod pf;
 mod progress;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::thread;

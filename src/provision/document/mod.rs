@@ -77,6 +77,8 @@ pub enum Firmware {
     Unmanaged,
     /// It is compared with what the PF offers.
     Check,
+    /// It is changed where it offers too little; it is never reset.
+    Write,
 }
 
 /// Whose a PF is.

@@ -179,6 +179,7 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Policy {
         let words = [
             ("unmanaged", Firmware::Unmanaged),
             ("check", Firmware::Check),
+            ("write", Firmware::Write),
         ];
         let word = reader.word(node, "firmware", &words);
         found.firmware = word.unwrap_or(found.firmware);

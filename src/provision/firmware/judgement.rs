@@ -52,6 +52,17 @@ pub enum Obstacle {
     Dpu,
 }
 
+impl Obstacle {
+    /// Why, as the end of a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Absent => "it has no such setting",
+            Self::ReadOnly => "lets nobody change it",
+            Self::Dpu => "belongs to the processors on the card, which have to change it",
+        }
+    }
+}
+
 const ENABLED: &str = "SRIOV_EN";
 const VFS: &str = "NUM_OF_VFS";
 /// Where this is on, every PF has a number of its own.

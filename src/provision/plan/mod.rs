@@ -82,7 +82,8 @@ pub fn plan(document: &Document, observed: &Observed) -> Plan {
                 .push(trouble(Some(pf), Problem::Twice { other }));
             continue;
         }
-        match pf::plan(document, entry, state, &observed.host, &mut given) {
+        let standing = observed.firmware.get(&pf);
+        match pf::plan(document, entry, state, &observed.host, standing, &mut given) {
             Ok(way) => {
                 needs_ipoib |= way.needs_ipoib;
                 of_pfs.extend(way.steps);

@@ -7,6 +7,7 @@ use super::vfs;
 use crate::kernel::modules::Availability;
 use crate::provision::desired::{self, Basis, VfDesired};
 use crate::provision::document::{Disruptive, Document, Firmware, Ownership, PfEntry};
+use crate::provision::firmware::{Judgement, Standing, WaitsFor};
 use crate::provision::observed::{HostState, PfState};
 use crate::provision::problem::Problem;
 use crate::sriov::ipoib;
@@ -39,6 +40,7 @@ pub(super) fn plan(
     entry: &PfEntry,
     state: &PfState,
     host: &HostState,
+    standing: Option<&Standing>,
     given: &mut Given,
 ) -> Result<Way, Problem> {
     let mut way = Way::default();
@@ -46,6 +48,10 @@ pub(super) fn plan(
         return Err(Problem::NoDriver);
     }
     let offered = state.pf.total_vfs;
+    let writes = document.policy.firmware == Firmware::Write;
+    if writes {
+        way.steps.extend(firmware(state.pf.address, standing)?);
+    }
     if let Some(wanted) = entry.total_vfs.filter(|wanted| *wanted > offered)
         && document.policy.firmware == Firmware::Check
     {
@@ -55,12 +61,19 @@ pub(super) fn plan(
     if let (Some(is), Some(wanted)) = (state.layer, entry.layer)
         && is != wanted
     {
-        return Err(Problem::WrongLayer { is, wanted });
+        // The rest follows the reset.
+        return match writes {
+            true => Ok(way),
+            false => Err(Problem::WrongLayer { is, wanted }),
+        };
     }
     let now = state.pf.vfs.len();
     let wanted = desired::count(entry, offered, now);
     if wanted > offered {
-        return Err(Problem::TooFewOffered { wanted, offered });
+        return match writes {
+            true => Ok(way),
+            false => Err(Problem::TooFewOffered { wanted, offered }),
+        };
     }
     let mut target = wanted;
     if entry.ownership != Ownership::Full && usize::from(wanted) != now {
@@ -115,6 +128,41 @@ pub(super) fn plan(
     }
     uplink(&mut way, layer, state, host)?;
     Ok(way)
+}
+
+/// What is to be done to the firmware of the card that a PF stands for.
+fn firmware(pf: PciAddr, standing: Option<&Standing>) -> Result<Vec<Step>, Problem> {
+    let judged = match standing {
+        None => return Ok(Vec::new()),
+        Some(Standing::Unknown(why)) => return Err(Problem::FirmwareUnknown(why.clone())),
+        Some(Standing::Known(judged)) => judged,
+    };
+    let mut steps = Vec::new();
+    for (judgement, waits) in judged {
+        let (class, blocked, action) = match judgement.clone() {
+            Judgement::Fulfilled { .. } => continue,
+            Judgement::Impossible { key, obstacle, to } => {
+                return Err(Problem::FirmwareFixed { key, obstacle, to });
+            }
+            Judgement::Change { key, from, to } => {
+                (Class::Reboot, None, Action::SetFirmware { key, from, to })
+            }
+            Judgement::Pending { key, from, to } => {
+                let class = match waits {
+                    WaitsFor::Reboot => Class::Reboot,
+                    WaitsFor::PowerCycle => Class::PowerCycle,
+                };
+                let action = Action::ResetFirmware { key, from, to };
+                (class, Some(Block::Reset), action)
+            }
+        };
+        steps.push(Step {
+            class,
+            blocked,
+            ..Step::safe(Target::Pf(pf), action, Reason::Declared)
+        });
+    }
+    Ok(steps)
 }
 
 /// No two VFs of the host may go by one address.

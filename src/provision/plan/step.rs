@@ -44,6 +44,24 @@ pub enum Action {
         /// What shall.
         to: NetnsMode,
     },
+    /// A setting of a card's firmware is changed.
+    SetFirmware {
+        /// The setting.
+        key: String,
+        /// What the firmware works with.
+        from: Option<u64>,
+        /// What it shall work with after a reset.
+        to: u64,
+    },
+    /// A setting that is changed takes effect: nothing that is done here.
+    ResetFirmware {
+        /// The setting.
+        key: String,
+        /// What the firmware works with.
+        from: Option<u64>,
+        /// What it will work with.
+        to: u64,
+    },
     /// The interface of a PF is switched on.
     BringUp,
     /// New VFs are offered to drivers from here on, or are not: `sriov_drivers_autoprobe`.
@@ -151,6 +169,8 @@ pub enum Block {
     InUse,
     /// It is not known who uses what it would take.
     UsageUnknown,
+    /// It is for people to restart the machine, or to take its power.
+    Reset,
     /// Network namespaces exist, so many beside the initial one.
     Namespaces(usize),
     /// A step before it will not be done.

@@ -96,6 +96,13 @@ fn advice(problem: &Problem) -> (Option<&'static str>, Option<&'static str>) {
             ),
             None,
         ),
+        Problem::FirmwareUnknown(_) => (
+            Some(
+                "without devlink parameters of the driver, mstconfig or mlxconfig has to be installed",
+            ),
+            Some("install mstflint, or declare firmware = \"check\" and what the PF offers"),
+        ),
+        Problem::FirmwareFixed { .. } => (None, None),
         Problem::NotOurs { .. } => (
             Some("the document says that somebody else makes the VFs of this PF"),
             None,
@@ -141,10 +148,15 @@ pub fn unapplied(error: &ApplyError, looks: &str) -> Explanation {
                 "{looks}    # shows which; with --yes they are removed"
             )),
         ),
-        ApplyError::Lock(LockError::File(_)) | ApplyError::Look(_) => (None, None),
+        ApplyError::Lock(LockError::File(_)) => (
+            Some("only root may change the host"),
+            Some("run the command as root".to_owned()),
+        ),
+        ApplyError::Look(_) => (None, None),
     };
+    let source = std::error::Error::source(error).map(|source| format!(": {source}"));
     Explanation {
-        headline: format!("error: {error}"),
+        headline: format!("error: {error}{}", source.unwrap_or_default()),
         cause: cause.map(str::to_owned),
         cure,
     }

@@ -29,6 +29,16 @@ pub(super) fn change(action: &Action) -> Change {
             plain("persist-netns", mode(*from), Some(to.to_string()))
         }
         Action::SetNetns { from, to } => plain("set-netns", mode(*from), Some(to.to_string())),
+        Action::SetFirmware { key, from, to } => plain(
+            "set-firmware",
+            from.map(|from| format!("{key}={from}")),
+            Some(format!("{key}={to}")),
+        ),
+        Action::ResetFirmware { key, from, to } => plain(
+            "reset-firmware",
+            from.map(|from| format!("{key}={from}")),
+            Some(format!("{key}={to}")),
+        ),
         Action::BringUp => plain("bring-up", Some("down".to_owned()), Some("up".to_owned())),
         Action::Probing { to } => plain("autoprobe", Some(switch(!to)), Some(switch(*to))),
         Action::Remove { from } => {
@@ -110,6 +120,7 @@ pub(super) fn block(block: Block) -> String {
     match block {
         Block::Policy => "disruptive = \"never\" is declared".to_owned(),
         Block::InUse => "somebody uses it".to_owned(),
+        Block::Reset => "it is set, and counts after a reset, which is for people to do".to_owned(),
         Block::UsageUnknown => "it is not known who uses it".to_owned(),
         Block::Namespaces(1) => "1 other network namespace exists".to_owned(),
         Block::Namespaces(others) => format!("{others} other network namespaces exist"),

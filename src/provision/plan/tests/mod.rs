@@ -85,6 +85,7 @@ fn observed(pfs: Vec<PfState>) -> Observed {
     Observed {
         host: host(),
         pfs: pfs.into_iter().map(|pf| Found::One(Box::new(pf))).collect(),
+        firmware: BTreeMap::new(),
     }
 }
 
@@ -100,6 +101,8 @@ fn short(plan: &Plan) -> Vec<String> {
             Action::LoadModule(module) => format!("load {module}"),
             Action::PersistNetns { to, .. } => format!("persist {to}"),
             Action::SetNetns { to, .. } => format!("netns {to}"),
+            Action::SetFirmware { key, to, .. } => format!("firmware {key} {to}"),
+            Action::ResetFirmware { key, .. } => format!("reset {key}"),
             Action::BringUp => "up".to_owned(),
             Action::Probing { to } => format!("autoprobe {}", u8::from(*to)),
             Action::Remove { from } => format!("remove {from}"),

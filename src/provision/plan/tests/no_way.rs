@@ -57,6 +57,7 @@ fn what_leaves_no_way() {
     let found = |found| Observed {
         host: host(),
         pfs: vec![found],
+        firmware: BTreeMap::new(),
     };
     assert_eq!(troubles(&planned(&text, &found(Found::Nothing))).len(), 1);
     let optional = entry(IB, "optional = true");
