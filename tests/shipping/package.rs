@@ -1,4 +1,4 @@
-//! The Debian package: built, examined, installed, upgraded, removed and purged; and its unit.
+//! The Debian package: built, examined, installed, upgraded, removed and purged; and its units.
 
 use crate::root::{BINARY, run, scratch};
 
@@ -17,9 +17,11 @@ fn it_comes_and_goes() {
          for again in install upgrade; do dpkg -i {folder}/*.deb; done
          test \"$(rdmactl -V)\" = \"rdmactl {version}\"
          man -w rdmactl-dev
-         # The unit, with the program and the page that it names in their places.
-         systemd-analyze verify /usr/lib/systemd/system/rdmactl-netns.service
-         test ! -e /etc/systemd/system/sysinit.target.wants/rdmactl-netns.service
+         # The units, with the program and the pages that they name in their places.
+         for unit in netns provision; do
+             systemd-analyze verify /usr/lib/systemd/system/rdmactl-$unit.service
+             ! find /etc/systemd/system -name rdmactl-$unit.service | grep .
+         done
          bash -c '. /usr/share/bash-completion/completions/rdmactl; complete -p rdmactl'
          dpkg -r rdmactl; dpkg -P rdmactl
          find / -xdev -name '*rdmactl*' -not -path '{tree}/*' -not -path '/var/cache/*' | sort | diff {folder}/before - >&2",

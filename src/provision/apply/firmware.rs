@@ -1,4 +1,4 @@
-//! Settings of a card's firmware, changed on record; whatever has to be reset is for people to reset.
+//! Settings of firmware, changed on record; a reset is for people.
 
 use super::StepError;
 use crate::kernel::Host;

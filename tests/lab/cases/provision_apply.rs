@@ -22,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         bare("failures", failures),
         bare("what_is_in_use_stays", what_is_in_use_stays),
         bare("taken_back", taken_back),
+        bare("firmware", firmware).adapter("mode=ib fw_vfs=4"),
         bare("killed_at_every_step", killed).limit(180).only(
             &["6.12"],
             "what is left behind is ours, and every kernel keeps it alike",
@@ -256,4 +257,33 @@ fn taken_back(lab: &Lab) {
     assert!(pci::vf(&pf, 0).is_none());
     let nothing = lab.rdmactl(&["-j", "provision", "rollback"]).ok();
     assert_eq!(nothing.json(), Value::Array(Vec::new()));
+}
+
+/// More VFs than the card offers: set by devlink, there after a reset, and then made.
+fn firmware(lab: &Lab) {
+    let pf = lab.pf();
+    let document = document(lab, 6, "[policy]\nfirmware = \"write\"");
+    let plan = with(lab, "-j plan", &document).fails(2).json();
+    assert!(
+        plan.as_array()
+            .expect("an array")
+            .iter()
+            .all(|row| row["action"] == "set-firmware" && row["class"] == "reboot"),
+        "{plan}"
+    );
+    with(lab, "apply", &document).fails(3).stderr_has("left");
+    // It is not set again, and nothing restarts.
+    with(lab, "-j apply", &document).fails(3).stdout_is("[]\n");
+    let told = lab
+        .exec(&format!(
+            "devlink -j dev param show pci/{pf} name total_vfs"
+        ))
+        .ok();
+    assert!(told.stdout.contains("\"value\":6"), "{}", told.stdout);
+    let waits = with(lab, "-j plan", &document).fails(2).json();
+    assert_eq!(waits[0]["action"], "reset-firmware");
+    lab.exec(&format!(
+        "devlink dev param set pci/{pf} name total_vfs value 4 cmode permanent"
+    ))
+    .ok();
 }
