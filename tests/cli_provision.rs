@@ -226,8 +226,19 @@ fn one_pf_fails_and_the_other_goes_on() {
     assert!(record("0000:01:00.0").contains("\"ended\":false"));
     assert!(record("0000:02:00.0").contains("\"ended\":true"));
     let only = "rdmactl -j provision apply --only 0000:02:00.0 --file -";
+    // Nothing is left of a killed apply but its record: that is closed, and an autoprobe of 0 is a
+    // wish from there on.
+    let folder = root.path().join("run/rdmactl/provision");
+    let open = record("0000:02:00.0").replace("\"ended\":true", "\"ended\":false");
+    fs::write(folder.join("0000:02:00.0.json"), open).unwrap();
     let ran = call(root.path(), only, TWO);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(record("0000:02:00.0").contains("\"ended\":true"));
+    let file = "sys/bus/pci/devices/0000:02:00.0/sriov_drivers_autoprobe";
+    fs::write(root.path().join(file), "0").unwrap();
+    let ran = call(root.path(), only, TWO);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "[]\n"));
+    assert_eq!(autoprobe("0000:02:00.0"), "0");
 }
 
 #[test]

@@ -61,6 +61,14 @@ pub fn apply(
     let deadline = Instant::now() + document.policy.wait;
     let (_, plan) = arrived(host, document, order, deadline)?;
     let mut applied = Applied::default();
+    let on_record = journal::all(host).map_err(LookError::from)?;
+    let mut records = on_record.iter().map(|(_, originals)| originals);
+    let does_any = plan.steps.iter().any(|step| order.does(step));
+    if !does_any && records.all(|originals| !originals.is_being_named) {
+        applied.left = order.meant(plan);
+        close(host, order, &mut applied);
+        return Ok(applied);
+    }
     confirmed(order, &plan.steps)?;
     begin(order, &plan.steps, watcher);
     let of_host = plan.steps.iter().filter(|step| order.does(step));
@@ -81,7 +89,25 @@ pub fn apply(
     crew.work(&states, &plan.steps, &mut applied);
     let (_, left) = look::planned(host, document)?;
     applied.left = order.meant(left);
+    close(host, order, &mut applied);
     Ok(applied)
+}
+
+/// Closes the records of PFs to which nothing is left to do: an autoprobe that is switched off from
+/// here on is somebody's wish.
+fn close(host: &Host, order: &Order, applied: &mut Applied) {
+    for (pf, mut originals) in journal::all(host).unwrap_or_default() {
+        let mut steps = applied.left.steps.iter();
+        let is_left = steps.any(|step| step.target.pf() == Some(pf));
+        if originals.ended || originals.is_being_named || is_left || !order.means_pf(pf) {
+            continue;
+        }
+        originals.ended = true;
+        if let Err(error) = originals.write(host, pf) {
+            let target = Target::Pf(pf);
+            applied.failed.push(failed(target, None, error.into()));
+        }
+    }
 }
 
 /// Takes back what applies of this boot did, as far as that is on record and nobody uses it.
