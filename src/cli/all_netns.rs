@@ -14,7 +14,10 @@ pub(super) fn allowed(object: &Object, all_netns: bool) -> Result<(), &'static s
         Object::Monitor(monitor) if monitor.is_of_kernel() => Err(
             "--kernel tells what the kernel announces to one network namespace: leave out --all-netns",
         ),
+        // These look at every namespace themselves.
         Object::Monitor(_) | Object::Topology(_) => Ok(()),
+        Object::Vf(vf) if vf.only_shows() => Ok(()),
+        Object::Cni(cni) if cni.only_shows() => Ok(()),
         _ if object.again().is_some() => Ok(()),
         _ => Err(
             "--all-netns is for commands that show what network namespaces have: name that of a change with --netns",

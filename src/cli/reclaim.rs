@@ -67,7 +67,14 @@ impl Reclaim {
         self.choose(cx, conn, &mut strays, from)?;
         let (wanted, left) = self.share_out(strays.found, cx.force);
         let mut failures = self.refusals(&left);
-        if !cx.plan_all(|| wanted.iter().map(view::reclaim::step).collect())? {
+        let seen = |stray: &&Stray| !matches!(stray.place, Place::Lost);
+        if cx.plan_all(|| wanted.iter().map(view::reclaim::step).collect())? {
+            if !self.is_named() {
+                left.iter()
+                    .filter(seen)
+                    .for_each(|stray| cx.note(view::reclaim::stay(stray)));
+            }
+        } else {
             let deadline = Instant::now() + PATIENCE;
             let mut rows = Vec::new();
             for stray in &wanted {
@@ -77,7 +84,6 @@ impl Reclaim {
                 }
             }
             if !self.is_named() {
-                let seen = |stray: &&Stray| !matches!(stray.place, Place::Lost);
                 let left = left.iter().filter(seen);
                 rows.extend(left.map(view::reclaim::left));
             }

@@ -120,6 +120,10 @@ unsigned int lab_sfs;
 module_param_named(sfs, lab_sfs, uint, 0644);
 MODULE_PARM_DESC(sfs, "auxiliary devices mlx5_core.sf.N to make on each PF; read when a PF is bound");
 
+int lab_total_vfs = -1;
+module_param_named(total_vfs, lab_total_vfs, int, 0644);
+MODULE_PARM_DESC(total_vfs, "how many VFs the firmware offers (sriov_totalvfs), -1 (default) for all; read when a PF is bound");
+
 unsigned int lab_ibdevs = 1;
 module_param_named(ibdevs, lab_ibdevs, uint, 0644);
 MODULE_PARM_DESC(ibdevs, "RDMA devices of each VF, 1 to 4; read at probe");

@@ -110,6 +110,7 @@ enum { LAB_FAULT_OFF = -1, LAB_FAULT_PF = -2, LAB_FAULT_ALL = -3 };
 extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_link, lab_fail_move, lab_fail_numvfs;
 extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id, lab_ibdevs;
 extern unsigned long long lab_guid_base, lab_stat_base;
+extern int lab_total_vfs;
 extern bool lab_nomove, lab_vf_guids, lab_keep_guids, lab_vendor_sysfs;
 
 bool lab_mode_is_eth(void);
