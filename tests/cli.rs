@@ -7,7 +7,7 @@ use rdmactl::types::{NetnsMode, RdmaName};
 use rdmactl::wire::Request;
 use rdmactl::wire::nldev::attr_ids::*;
 use rdmactl::wire::nldev::{device, port, system};
-use support::{Answer, Ran, Tape, ack, data, done, entry, run};
+use support::{Answer, Ran, Tape, ack, data, done, entry, play};
 
 const GET: u16 = 0x1401;
 
@@ -38,19 +38,12 @@ fn devices() -> Tape {
 
 fn call(tape: &Tape, line: &str, terminal: Option<u16>) -> Ran {
     let root = tempfile::tempdir().unwrap();
-    let argv: Vec<&str> = line.split(' ').collect();
-    let ran = run(tape.host(root.path()), &argv, &[], b"", terminal);
-    assert!(
-        tape.is_over(),
-        "{line}: the program asked for less than the tape has"
-    );
-    ran
+    play(tape, root.path(), line, "", terminal)
 }
 
+#[track_caller]
 fn printed(tape: &Tape, line: &str) -> String {
-    let ran = call(tape, line, None);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}");
-    ran.out
+    call(tape, line, None).printed()
 }
 
 const MLX5_0: &str = "0: mlx5_0: node_type ca protocol ib fw 16.35.4030 \
@@ -288,13 +281,7 @@ fn words_that_make_no_command() {
 
 fn batch(tape: &Tape, line: &str, input: &str) -> Ran {
     let root = tempfile::tempdir().unwrap();
-    let argv: Vec<&str> = line.split(' ').collect();
-    let ran = run(tape.host(root.path()), &argv, &[], input.as_bytes(), None);
-    assert!(
-        tape.is_over(),
-        "{line}: the program asked for less than the tape has"
-    );
-    ran
+    play(tape, root.path(), line, input, None)
 }
 
 #[test]

@@ -144,9 +144,10 @@ fn show(cx: &mut Context<'_>, conn: &mut Conn, name: Option<&str>) -> Result<(),
         None => device::list(conn),
     };
     let devices = cx.or_empty(conn, found)?;
+    let detail = cx.detail();
     let rows: Vec<_> = devices
         .iter()
-        .map(|each| view::device::row(each, cx.details > 0))
+        .map(|each| view::device::row(each, detail))
         .collect();
     Ok(cx.view.rows(&rows)?)
 }

@@ -103,13 +103,16 @@ fn show(
     conn: &mut Conn,
     selector: Option<&PortSelector>,
 ) -> Result<(), Failure> {
-    let found = link::ports(conn, selector);
-    let ports = cx.or_empty(conn, found)?;
-    let rows: Vec<_> = ports
+    let found = link::listing(conn, selector);
+    let listing = cx.or_empty(conn, found)?;
+    let detail = cx.detail();
+    let rows: Vec<_> = listing
+        .found
         .iter()
-        .map(|port| view::link::row(port, cx.details > 0))
+        .map(|port| view::link::row(port, detail))
         .collect();
-    Ok(cx.view.rows(&rows)?)
+    cx.view.rows(&rows)?;
+    cx.missing(conn, listing.failed)
 }
 
 fn add(

@@ -14,7 +14,7 @@ use crate::rdma::RdmaError;
 use crate::rdma::statistic::rate::Readings;
 use crate::types::Interval;
 use crate::view::topology::Diagram;
-use crate::view::{Field, View};
+use crate::view::{Detail, Field, View};
 
 mod all_netns;
 mod batch;
@@ -159,6 +159,15 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// How much of a record is asked for.
+    fn detail(&self) -> Detail {
+        match (self.details, self.dialect) {
+            (0, _) => Detail::Usual,
+            (_, Dialect::Iproute2) => Detail::Full,
+            (_, Dialect::Own) => Detail::Own,
+        }
+    }
+
     /// The one socket of a command.
     fn rdma(&self) -> Result<Conn, Failure> {
         self.host

@@ -88,7 +88,12 @@ impl<'a> Reader<'a> {
         if all_named && let Some(key) = self.key(text) {
             return Some(key);
         }
-        if verbs && (text == "help" || all_named && "help".starts_with(text)) {
+        let takes_words = positionals > 0 || self.at.get_arguments().any(is_key);
+        let wants_help = match verbs {
+            true => text == "help" || all_named && "help".starts_with(text),
+            false => !takes_words && "help".starts_with(text),
+        };
+        if wants_help {
             self.out.push("--help".into());
             return None;
         }
@@ -256,6 +261,7 @@ mod tests {
             ("rdma sys set p on", "system set privileged-qkey on"),
             ("rdma dev help", "dev --help"),
             ("rdma h", "--help"),
+            ("rdma mon h", "monitor --help"),
             ("rdma devi", "devi"),
             ("rdma dev bogus", "dev bogus"),
         ] {

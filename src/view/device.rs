@@ -1,11 +1,11 @@
 //! `dev show`: a device as a row.
 
 use super::names;
-use super::{Field, Row};
+use super::{Detail, Field, Row};
 use crate::wire::nldev::device::Device;
 
 /// The row of one device.
-pub fn row(device: &Device, details: bool) -> Row {
+pub fn row(device: &Device, detail: Detail) -> Row {
     let mut row = vec![
         Field::with_text(
             "ifindex",
@@ -49,7 +49,7 @@ pub fn row(device: &Device, details: bool) -> Row {
     if let Some(parent) = &device.parent {
         row.push(Field::new("parent", "PARENT", parent.as_str()));
     }
-    if details {
+    if detail != Detail::Usual {
         if let Some(dim @ (0 | 1)) = device.dim {
             row.push(Field::new(
                 "adaptive-moderation",
@@ -58,14 +58,25 @@ pub fn row(device: &Device, details: bool) -> Row {
             ));
         }
         if let Some(flags) = device.caps {
-            row.push(caps(names::device_caps(flags)));
+            row.extend(caps(names::device_caps(flags), names::device_bits(flags)));
         }
+    }
+    if detail == Detail::Own {
+        row.extend(device.caps.map(cap_flags));
     }
     row
 }
 
-/// Capabilities, on a line of their own in text.
-pub(super) fn caps(names: Vec<&'static str>) -> Field {
+/// Capabilities under iproute2's names, on a line of their own in text; tables have their right names.
+pub(super) fn caps(names: Vec<&'static str>, right: Vec<String>) -> Row {
     let text = format!("    caps: <{}>", names.join(", "));
-    Field::with_text("caps", "CAPABILITIES", text, names).broken()
+    vec![
+        Field::with_text("caps", "", text, names).broken(),
+        Field::in_tables("CAPABILITIES", right),
+    ]
+}
+
+/// All bits of them, those without a name too.
+pub(super) fn cap_flags(flags: u64) -> Field {
+    Field::in_json("cap_flags", flags)
 }

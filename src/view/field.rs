@@ -120,6 +120,16 @@ impl Field {
         }
     }
 
+    /// A field of tables alone, where they are to show something else than text and JSON.
+    pub fn in_tables(head: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        Self::with_text("", head, String::new(), value).not_in_json()
+    }
+
+    /// A field of JSON alone.
+    pub fn in_json(key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        Self::with_text(key, "", String::new(), value)
+    }
+
     /// The same field on a line of its own inside the record.
     pub fn broken(mut self) -> Self {
         self.broken = true;

@@ -1,13 +1,14 @@
 //! `link show`: a port as a row.
 
-use super::device::caps;
+use super::device::{cap_flags, caps};
 use super::names;
-use super::{Field, Row};
+use super::{Detail, Field, Row};
 use crate::types::Guid;
 use crate::wire::nldev::port::Port;
 
 /// The row of one port; its netdev is the last word of the line unless details are wanted.
-pub fn row(port: &Port, details: bool) -> Row {
+pub fn row(port: &Port, detail: Detail) -> Row {
+    let details = detail != Detail::Usual;
     let name = format!("link {}/{} ", port.device, port.number);
     let mut row = vec![
         Field::new("ifindex", "", port.device_index).not_in_text(),
@@ -36,8 +37,12 @@ pub fn row(port: &Port, details: bool) -> Row {
     if let Some(state) = port.physical_state {
         row.push(Field::new(
             "physical_state",
-            "PHYSICAL",
+            "",
             names::physical_state(state),
+        ));
+        row.push(Field::in_tables(
+            "PHYSICAL",
+            names::physical_state_right(state),
         ));
     }
     if let Some(netdev) = &port.netdev {
@@ -48,7 +53,10 @@ pub fn row(port: &Port, details: bool) -> Row {
         row.push(if details { field } else { field.not_in_text() });
     }
     if details && let Some(flags) = port.caps {
-        row.push(caps(names::port_caps(flags)));
+        row.extend(caps(names::port_caps(flags), names::port_bits(flags)));
+    }
+    if detail == Detail::Own {
+        row.extend(port.caps.map(cap_flags));
     }
     row
 }

@@ -42,6 +42,17 @@ pub enum Format {
     },
 }
 
+/// How much of a record is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What a look needs.
+    Usual,
+    /// What iproute2 shows with `-d`.
+    Full,
+    /// Besides, at the end, what iproute2 has no words for.
+    Own,
+}
+
 /// How the output is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {

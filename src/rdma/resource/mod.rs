@@ -6,6 +6,7 @@ mod maker;
 mod select;
 pub mod words;
 
+use super::Listing;
 use super::device;
 use super::error::{RdmaError, too_old_or};
 use crate::kernel::{Conn, NetlinkError};
@@ -18,15 +19,6 @@ pub use filter::Filter;
 pub use keys::{Key, Takes, keys};
 pub use maker::{Maker, Makers};
 pub use select::{Ports, Selector};
-
-/// What is found on all devices, and the devices that could not be asked.
-#[derive(Debug)]
-pub struct Listing<T> {
-    /// What was found, in the kernel's order.
-    pub found: Vec<T>,
-    /// Why devices are missing from it, one error a device.
-    pub failed: Vec<RdmaError>,
-}
 
 /// Which objects are wanted.
 #[derive(Debug, Clone, Copy)]

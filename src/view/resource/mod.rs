@@ -10,7 +10,7 @@ mod qp;
 mod srq;
 mod summary;
 
-use super::{Field, Row};
+use super::{Detail, Field, Row};
 use crate::kernel::owner::Owner;
 use crate::rdma::resource::Maker;
 use crate::wire::nldev::resource::{Ctx, Object, Task, What};
@@ -21,7 +21,7 @@ pub use summary::row as summary_row;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Show {
     /// More of it, where a kind has more.
-    pub details: bool,
+    pub detail: Detail,
     /// What the driver adds.
     pub driver_details: bool,
     /// Listed by ports, as queue pairs and connections are.
@@ -39,12 +39,12 @@ pub fn row(object: &Object, maker: Option<&Maker>, show: Show) -> Row {
         What::Pd(pd) => pd::fields(pd),
         What::Ctx(Ctx { ctxn }) => vec![Field::new("ctxn", "CTXN", *ctxn)],
         What::Srq(srq) => srq::fields(srq),
-        What::FrmrPool(pool) => frmr_pools::fields(pool, show.details),
-        What::Raw(bytes) => vec![raw(bytes)],
+        What::FrmrPool(pool) => frmr_pools::fields(pool, show.detail != Detail::Usual),
+        What::Raw(bytes) => raw(bytes),
     });
     row.extend(made_by(&object.task, maker));
     if let What::CmId(cm_id) = &object.what {
-        row.extend(cm_id::addresses(cm_id));
+        row.extend(cm_id::addresses(cm_id, show.detail));
     }
     if let Some(owner) = maker.and_then(|maker| maker.owner.as_ref()) {
         row.extend(owned_by(owner));
@@ -113,8 +113,13 @@ fn hex(key: &'static str, head: &'static str, value: impl Into<u64>) -> Field {
     )
 }
 
-/// Bytes that only the driver's tools understand: in text all digits in a row, as iproute2 has them.
-fn raw(bytes: &[u8]) -> Field {
+/// Bytes that only the driver's tools understand: in text all digits in a row, as iproute2 has them,
+/// for people in pairs of hexadecimal digits.
+fn raw(bytes: &[u8]) -> Row {
     let text: String = bytes.iter().map(u8::to_string).collect();
-    Field::with_text("data", "DATA", text + ">", bytes.to_vec())
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![
+        Field::with_text("data", "", text + ">", bytes.to_vec()),
+        Field::in_tables("DATA", hex.join(" ")),
+    ]
 }

@@ -3,9 +3,9 @@
 use crate::view::{Field, Row};
 use crate::wire::nldev::resource::Summary;
 
-/// The row of one device, under the kernel's names of the kinds; `limits` also says how many there
-/// can be, which no released iproute2 does.
-pub fn row(summary: &Summary, limits: bool) -> Row {
+/// The row of one device, under the kernel's names of the kinds; where the kernel says how many
+/// there can be, behind the count, as iproute2 has it since 7.3.
+pub fn row(summary: &Summary) -> Row {
     let mut row = vec![
         Field::with_text(
             "ifindex",
@@ -23,7 +23,7 @@ pub fn row(summary: &Summary, limits: bool) -> Row {
     for count in &summary.counts {
         let (name, current) = (count.name.clone(), count.current);
         let head = name.to_uppercase();
-        let Some(max) = count.max.filter(|_| limits) else {
+        let Some(max) = count.max else {
             row.push(Field::new(name, head, current));
             continue;
         };

@@ -1,59 +1,73 @@
 //! `-batch`: beside iproute2's, and where iproute2's ends or sees what is gone.
 
+use crate::beside::{Beside, Place, Setting};
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case("batches_are_iproute2s", same).only(
-            &["6.12", "7.3"],
-            "the iproute2 of 6.1 prints less of a device",
-        ),
+        case("batches_are_iproute2s", same),
         case("each_line_sees_what_the_last_did", live_state),
         case("more_lines_than_files_and_one_socket", long).limit(240),
     ]
 }
 
+/// The files are compared with each of the options.
 fn same(lab: &Lab) {
     let dev = lab.vf_rdma(0);
-    let good = format!("# all\ndev show {dev}\n\n");
+    let beside = Beside::new(lab, Place::Root, &[Setting::InfiniBand, Setting::Shared]);
     let files = [
-        format!("{good}link show {dev}/1\nsystem show\ndev \\\n  show   {dev}\nres show {dev}\n"),
-        format!("dev show {dev}\ndev show nope\nlink show {dev}/1\n"),
-        format!("dev set {dev} adaptive-moderation on\ndev set {dev} adaptive-moderation off\n"),
-        String::new(),
+        "# all\ndev show DEV\n\nlink show DEV/1\nsystem show\ndev \\\n  show   DEV\nres show DEV\n",
+        "dev show DEV # one\ndev show nope\nlink show DEV/1\n",
+        "dev set DEV adaptive-moderation on\ndev set DEV adaptive-moderation off\n",
+        "",
+        "\tdev\tshow \"DEV\"\nlink show 'DEV/1'\n   \n#\nstat qp mode",
+        "link show nope/1\nres show qp link nope\ndev set nope name x\n",
     ];
-    for (at, file) in files.iter().enumerate() {
-        std::fs::write("/tmp/batch", file).unwrap();
-        for options in [
-            "-b /tmp/batch",
-            "-f -b /tmp/batch",
-            "-d -b /tmp/batch",
-            "-b /no/such",
-        ] {
-            let theirs = lab.exec(&format!("rdma {options}"));
-            let ours = lab.exec(&format!("{FACES}/rdma {options}"));
-            assert_eq!(
-                (theirs.status, &theirs.stdout),
-                (ours.status, &ours.stdout),
-                "{at} {options}\n{theirs}\n{ours}"
-            );
-            let said = theirs
-                .stderr
-                .lines()
-                .filter(|line| line.starts_with("Command failed"));
-            for line in said {
-                assert!(ours.stderr.contains(line), "{line}\n{ours}");
-            }
+    let options = [
+        "-b /tmp/batch",
+        "--batch /tmp/batch",
+        "-f -b /tmp/batch",
+        "-d -b /tmp/batch",
+        "-b /no/such",
+    ];
+    for file in files {
+        std::fs::write("/tmp/batch", file.replace("DEV", &dev)).unwrap();
+        for options in options {
+            same_batch(&beside, file, options);
         }
     }
     // JSON: a document a line, as iproute2 has it, but for `system`, whose line it prints as text.
-    std::fs::write("/tmp/batch", format!("dev show {dev}\nlink show {dev}/1\n")).unwrap();
-    let theirs = lab.exec("rdma -j -b /tmp/batch").ok().stdout;
-    lab.exec(&format!("{FACES}/rdma -j -b /tmp/batch"))
-        .ok()
-        .stdout_is(&theirs);
+    let file = "dev show DEV\nlink show DEV/1\n";
+    std::fs::write("/tmp/batch", file.replace("DEV", &dev)).unwrap();
+    for options in ["-j -b /tmp/batch", "-jp -b /tmp/batch", "-b /tmp/batch -d"] {
+        same_batch(&beside, file, options);
+    }
     std::fs::remove_file("/tmp/batch").unwrap();
+    let piped = |program: &str| {
+        lab.sh(&format!("echo dev show {dev} | {program} -d -b -"))
+            .ok()
+            .stdout
+    };
+    let ours = piped(&format!("{FACES}/rdma"));
+    assert_eq!(piped("rdma"), beside.aged("dev", &ours));
+    beside.note(["-d -b -"]);
+}
+
+fn same_batch(beside: &Beside<'_>, file: &str, options: &str) {
+    let (theirs, ours) = (beside.theirs(options), beside.ours(options));
+    assert_eq!(
+        (theirs.status, &theirs.stdout),
+        (ours.status, &beside.aged("dev", &ours.stdout)),
+        "{file}\n{theirs}\n{ours}"
+    );
+    // Each of its sentences, before those of ours that say more.
+    let mut rest = ours.stderr.as_str();
+    for line in theirs.stderr.lines() {
+        let at = rest.find(line);
+        rest = &rest[at.unwrap_or_else(|| panic!("{file}\n{theirs}\n{ours}"))..];
+    }
+    beside.note([format!("{options}: {}", file.replace(['\n', '\t'], " ")).as_str()]);
 }
 
 /// iproute2 reads the devices once, and looks for the old name on the second line.

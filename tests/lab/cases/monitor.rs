@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::beside::{Beside, Place, Setting};
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::soft_roce::SoftRoce;
@@ -57,6 +58,8 @@ fn announcements(lab: &Lab) {
     );
     assert_eq!(heard[0], heard[1]);
     assert_eq!(heard[2], heard[3]);
+    let settings = [Setting::SoftRoce, Setting::Shared];
+    Beside::new(lab, Place::Root, &settings).note(["monitor", "-j monitor"]);
     for line in heard[4].lines() {
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
