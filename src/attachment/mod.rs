@@ -2,6 +2,7 @@
 
 pub mod bind_anew;
 pub mod error;
+pub mod names;
 pub mod netdev_side;
 pub mod record;
 pub mod register;

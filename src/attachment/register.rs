@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::AttachError;
-use super::netdev_side::{self, Homecoming};
-use super::record::Original;
 use super::release::Release;
 use super::store::{self, VfStore};
 use crate::kernel::namespaces::{Depth, survey};
 use crate::kernel::netns::NetnsId;
 use crate::kernel::{Host, LockError, Namespace, state};
-use crate::netdev::on_function;
 use crate::rdma::RdmaError;
 use crate::rdma::lease::locate::{Place, Search};
 use crate::rdma::lease::{self, Attachment, Phase, give_back, locks};
@@ -275,39 +272,6 @@ fn end_vf(
         }
     }
     Ok(store.folder().remove(name)?)
-}
-
-/// Gives interfaces their names that other interfaces had when they came home: one that ended
-/// later may have had the name of one that ended before.
-///
-/// # Errors
-/// [`AttachError`], taken names apart.
-pub fn settle_names(host: &Host, ended: &[Entry]) -> Result<(), AttachError> {
-    let mut route = host.route()?;
-    let mut waiting: Vec<&Entry> = ended.iter().collect();
-    loop {
-        let before = waiting.len();
-        let mut still = Vec::new();
-        for entry in waiting {
-            let (Some(DeviceId::Pci(function)), Some(name)) = (&entry.device, &entry.netdev) else {
-                continue;
-            };
-            let original = Original {
-                netdev: Some(name.clone()),
-                up: on_function::here(&mut route, host.sysfs(), *function)?
-                    .is_some_and(|link| link.up),
-                ..Original::default()
-            };
-            match netdev_side::restore(host, &mut route, *function, &original)? {
-                Homecoming::Kept(_) => still.push(entry),
-                Homecoming::Restored | Homecoming::Nowhere => {}
-            }
-        }
-        if still.is_empty() || still.len() == before {
-            return Ok(());
-        }
-        waiting = still;
-    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{Context, Failure};
-use crate::attachment::AttachError;
 use crate::attachment::register::{self, Entry};
+use crate::attachment::{AttachError, names};
 use crate::view;
 use crate::view::explain::Explanation;
 
@@ -94,7 +94,7 @@ fn gc(cx: &mut Context<'_>) -> Result<(), Failure> {
         }
     }
     if !ended.is_empty() {
-        register::settle_names(cx.host, &ended).map_err(|error| told(&error))?;
+        names::settle(cx.host, &ended).map_err(|error| told(&error))?;
     }
     let rows: Vec<_> = ended.iter().map(view::attachment::ended).collect();
     cx.view.rows(&rows)?;

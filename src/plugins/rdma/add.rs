@@ -48,7 +48,6 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
     let netns = netns::target(host, call)?;
     let attachment = attachment(call, config);
     let lease = |error| fault::lease(&error);
-    refuse_ipoib(host, &id, &netns)?;
 
     let _lock = locks::device(host, &id).map_err(|error| fault::lock(&error))?;
     plugin.log.debug(format!("locked {id}"));
@@ -60,6 +59,7 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
         ));
         return Ok(document);
     }
+    refuse_ipoib(host, &id, &netns)?;
     let mut devices = device::at_home(host, &mut home, &id, &attachment)?.into_iter();
     let mut next = || -> Result<Option<Device>, Failure> {
         let found = devices.next();

@@ -30,8 +30,14 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A VF that was bound again has another RDMA index, and may have another netdev.
-pub(super) const REBOUND: &[&str] = &["rdma device", "netdev ib", "netdev eth"];
+/// A VF that was bound again has another RDMA index, and may have another netdev; the folders of
+/// locks stay.
+pub(super) const REBOUND: &[&str] = &[
+    "rdma device",
+    "netdev ib",
+    "netdev eth",
+    "folder /run/rdmactl",
+];
 
 pub(super) const GUID: &str = "02:00:00:00:00:00:00:0a";
 pub(super) const OTHER: &str = "02:00:00:00:00:00:00:0b";
@@ -221,8 +227,10 @@ fn rebind_at_once(lab: &Lab) {
     assert_eq!(lab.vf_rdma(0), "mine");
     // Somebody uses it: that is found out before anything is changed.
     let netdev = lab.vf_netdev(0);
-    lab.ip(&["address", "add", "192.0.2.9/24", "dev", &netdev])
-        .ok();
+    lab.sh(&format!(
+        "ip link set {netdev} up && ip address add 192.0.2.9/24 dev {netdev}"
+    ))
+    .ok();
     set(lab, &vf, &format!("guid {OTHER} --rebind"))
         .fails(1)
         .stdout_is("")
