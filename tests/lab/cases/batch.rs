@@ -29,13 +29,15 @@ fn same(lab: &Lab) {
         "--batch /tmp/batch",
         "-f -b /tmp/batch",
         "-d -b /tmp/batch",
-        "-b /no/such",
     ];
     for file in files {
         std::fs::write("/tmp/batch", file.replace("DEV", &dev)).unwrap();
         for options in options {
             same_batch(&beside, file, options);
         }
+    }
+    for options in ["-b /no/such", "-f -b /no/such", "-j -b /no/such"] {
+        same_batch(&beside, "", options);
     }
     // JSON: a document a line, as iproute2 has it, but for `system`, whose line it prints as text.
     let file = "dev show DEV\nlink show DEV/1\n";
