@@ -84,11 +84,9 @@ fn show(
 ) -> Result<(), Failure> {
     let found = link::ports(conn, selector);
     let ports = cx.or_empty(conn, found)?;
-    let rows: Vec<_> = ports
-        .iter()
-        .map(|port| view::link::row(port, cx.details > 0))
-        .collect();
-    Ok(cx.view.rows(&rows)?)
+    let details = cx.details > 0;
+    let rows = ports.iter().map(|port| view::link::row(port, details));
+    Ok(cx.view.list(rows)?)
 }
 
 fn add(

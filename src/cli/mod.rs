@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use self::batch::Batch;
+use self::reader::{Grammar, Later, Reader};
 use crate::kernel::{Conn, Host, Netns};
 use crate::rdma::RdmaError;
 use crate::view::{Field, Format, Style, View};
@@ -15,6 +16,7 @@ mod dev;
 mod failure;
 mod link;
 mod monitor;
+mod reader;
 mod resource;
 mod statistic;
 mod suggest;
@@ -22,6 +24,7 @@ mod system;
 mod words;
 
 pub use failure::Failure;
+pub use reader::{command, spelled_out};
 
 /// Isolate RDMA devices and provision SR-IOV: a drop-in for iproute2's `rdma`, and more.
 #[derive(Debug, Parser)]
@@ -45,7 +48,7 @@ struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Debug, PartialEq, Eq, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 struct Common {
     /// Print JSON
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "json", global = true)]
@@ -89,9 +92,10 @@ struct Common {
     version: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum FormatWord {
     /// A table on a terminal, else text
+    #[default]
     Auto,
     /// iproute2's lines
     Text,
@@ -105,17 +109,32 @@ enum FormatWord {
 #[derive(Debug, Subcommand)]
 enum Object {
     /// RDMA devices: show, rename, move to a network namespace
-    Dev(dev::Dev),
+    Dev(Later<dev::Dev>),
     /// Ports, and software devices on network interfaces
-    Link(link::Link),
+    Link(Later<link::Link>),
     /// Objects that the kernel tracks: queue pairs, memory regions, ...
-    Resource(resource::Resource),
+    Resource(Later<resource::Resource>),
     /// Settings of the whole RDMA subsystem
-    System(system::System),
+    System(Later<system::System>),
     /// Counters of ports, queue pairs and memory regions
-    Statistic(statistic::Statistic),
+    Statistic(Later<statistic::Statistic>),
     /// Tell what changes, as it changes
-    Monitor(monitor::Monitor),
+    Monitor(Later<monitor::Monitor>),
+}
+
+impl Object {
+    /// How the words of the object with this name are read.
+    fn grammar(name: &str) -> Option<Grammar> {
+        Some(match name {
+            "dev" => Grammar::of(Self::Dev),
+            "link" => Grammar::of(Self::Link),
+            "resource" => Grammar::of(Self::Resource),
+            "system" => Grammar::of(Self::System),
+            "statistic" => Grammar::of(Self::Statistic),
+            "monitor" => Grammar::of(Self::Monitor),
+            _ => return None,
+        })
+    }
 }
 
 /// What a command works with.
@@ -208,38 +227,13 @@ enum Work {
     Batch(Batch),
 }
 
-/// Reads command lines; the trees of words are made once for all lines of a batch.
-struct Reader {
-    /// As declared: what abbreviations are written out by.
-    declared: clap::Command,
-    /// With what clap adds while it reads.
-    built: clap::Command,
-}
-
-impl Reader {
-    fn new() -> Self {
-        let declared = Cli::command();
-        Self {
-            built: declared.clone(),
-            declared,
-        }
-    }
-
-    fn read(&mut self, words: Vec<OsString>) -> Result<Cli, clap::Error> {
-        let argv = words::spelled_out(&self.declared, words);
-        let matches = self.built.try_get_matches_from_mut(&argv);
-        let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-        parsed.map_err(|error| suggest::suggesting(error, &self.declared, &argv))
-    }
-}
-
 /// Runs one call.
 ///
 /// # Errors
 /// [`Failure`]; nothing of it has been printed yet, except in a batch.
 pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let mut reader = Reader::new();
-    let cli = match reader.read(call.argv) {
+    let cli = match reader.read(&call.argv) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
         Err(help) => return Ok(write!(call.out, "{}", help.render())?),
@@ -248,12 +242,16 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         return Ok(print_version(call.dialect, call.out)?);
     }
     let work = match (&cli.common.batch, cli.object) {
-        (Some(file), None) => Work::Batch(Batch::open(file, call.input, cli.common.force)?),
+        (Some(file), None) => {
+            let is_watched = call.terminal.is_some();
+            let batch = Batch::open(file, call.input, cli.common.force, is_watched)?;
+            Work::Batch(batch)
+        }
         (None, Some(object)) => Work::One(object),
-        (None, None) => return Ok(write!(call.out, "{}", reader.declared.render_help())?),
+        (None, None) => return Ok(write!(call.out, "{}", reader.whole().render_help())?),
         (Some(_), Some(_)) => {
             return Err(Failure::Words(batch::refused(
-                &mut reader.declared,
+                reader.whole(),
                 "--batch takes its commands from the file alone",
             )));
         }
@@ -269,8 +267,12 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     };
     let err = call.err;
     let all = || match work {
-        Work::One(object) => dispatch(object, &mut context, &mut None),
-        Work::Batch(batch) => batch.run(&mut context, &mut reader, err),
+        Work::One(object) => {
+            // What the command needs has room where the tree of words was.
+            drop(reader);
+            dispatch(object, &mut context, &mut None)
+        }
+        Work::Batch(batch) => batch.run(&mut context, reader, err),
     };
     let Some(word) = &cli.common.in_netns else {
         return all();
@@ -282,12 +284,12 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
 /// Runs one command over `conn`, which is opened by the first that needs it.
 fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Result<(), Failure> {
     match object {
-        Object::Dev(dev) => dev.run(cx, opened(cx, conn)?),
-        Object::Link(link) => link.run(cx, opened(cx, conn)?),
-        Object::Resource(resource) => resource.run(cx, opened(cx, conn)?),
-        Object::System(system) => system.run(cx, opened(cx, conn)?),
-        Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
-        Object::Monitor(monitor) => monitor.run(cx),
+        Object::Dev(Later(dev)) => dev.run(cx, opened(cx, conn)?),
+        Object::Link(Later(link)) => link.run(cx, opened(cx, conn)?),
+        Object::Resource(Later(resource)) => resource.run(cx, opened(cx, conn)?),
+        Object::System(Later(system)) => system.run(cx, opened(cx, conn)?),
+        Object::Statistic(Later(statistic)) => statistic.run(cx, opened(cx, conn)?),
+        Object::Monitor(Later(monitor)) => monitor.run(cx),
     }
 }
 
@@ -321,14 +323,4 @@ fn print_version(dialect: Dialect, out: &mut (dyn Write + Send)) -> io::Result<(
         // The form of iproute2's line, for scripts that cut it at blanks.
         Dialect::Iproute2 => writeln!(out, "rdma utility, rdmactl-{version}"),
     }
-}
-
-/// The whole command line as clap has it, for man pages, completions and their tests.
-pub fn command() -> clap::Command {
-    Cli::command()
-}
-
-/// The words of a command line with every abbreviation written out.
-pub fn spelled_out(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    words::spelled_out(&Cli::command(), words)
 }

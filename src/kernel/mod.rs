@@ -11,6 +11,7 @@ pub mod file;
 pub mod initramfs;
 pub mod interfaces;
 pub mod lock;
+mod messages;
 pub mod modprobe;
 pub mod modules;
 pub mod mounts;

@@ -17,10 +17,14 @@ use crate::wire::nldev::port::{self, Port};
 /// # Errors
 /// [`RdmaError::NoSuchDevice`], [`RdmaError::NoSuchPort`], [`RdmaError::Netlink`].
 pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Port>, RdmaError> {
-    let devices = device::list(conn)?;
     let Some(selector) = selector else {
+        let devices = device::addresses(conn)?;
         return ports_of(conn, &devices);
     };
+    if let Some(port) = asked_before(conn, selector)? {
+        return Ok(vec![port]);
+    }
+    let devices = device::named(conn, selector.as_str())?;
     let named = |name: &str| devices.iter().find(|device| device.name == name);
     if let Some(device) = named(selector.as_str()) {
         return ports_of(conn, std::slice::from_ref(device));
@@ -48,6 +52,22 @@ pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Por
     }
 }
 
+/// The one port that the word names, where an earlier command of a batch has listed its device:
+/// the answer says whose port it is.
+fn asked_before(conn: &mut Conn, selector: &PortSelector) -> Result<Option<Port>, RdmaError> {
+    let Some((name, number)) = selector.split() else {
+        return Ok(None);
+    };
+    let (None, Some(index)) = (conn.index_of(selector.as_str()), conn.index_of(name)) else {
+        return Ok(None);
+    };
+    match conn.get(&port::get(index, number), Port::decode) {
+        Ok(port) => Ok(Some(port).filter(|port| port.device == name)),
+        Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// All ports of some devices; one that disappears meanwhile has none.
 fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Vec<Port>, RdmaError> {
     let of_one = |device: &Device| {
@@ -55,16 +75,13 @@ fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Vec<Port>, RdmaError>
         (1..=device.last_port.unwrap_or(0)).map(move |number| port::get(index, number))
     };
     let questions: Vec<_> = devices.iter().flat_map(of_one).collect();
-    let mut ports = Vec::with_capacity(questions.len());
-    for answer in conn.get_all(&questions, Port::decode)? {
-        match answer {
-            Ok(port) => ports.push(port),
-            // nldev cannot see the device or the port from here any more (nldev_port_get_doit).
-            Err(error) if error.errno() == Some(Errno::EINVAL) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(ports)
+    let answers = conn.get_all(&questions, Port::decode)?;
+    // nldev cannot see the device or the port from here any more (nldev_port_get_doit).
+    let gone = |error: &NetlinkError| error.errno() == Some(Errno::EINVAL);
+    let ports = answers
+        .into_iter()
+        .filter(|answer| !answer.as_ref().is_err_and(gone));
+    Ok(ports.collect::<Result<_, _>>()?)
 }
 
 /// Adds the software device `name` of `driver` to `netdev`.

@@ -1,27 +1,16 @@
 //! `dev show`: a device as a row.
 
 use super::names;
-use super::{Field, Row};
+use super::{Field, Row, Text, Value};
 use crate::wire::nldev::device::Device;
 
 /// The row of one device.
 pub fn row(device: &Device, details: bool) -> Row {
-    let mut row = vec![
-        Field::with_text(
-            "ifindex",
-            "INDEX",
-            format!("{}: ", device.index),
-            device.index,
-        ),
-        Field::with_text(
-            "ifname",
-            "NAME",
-            format!("{}: ", device.name),
-            device.name.as_str(),
-        ),
-    ];
+    let mut row = Row::with_capacity(8);
+    row.push(Field::head("ifindex", "INDEX", device.index));
+    row.push(Field::head("ifname", "NAME", device.name.as_str()));
     if let Some(value) = device.node_type {
-        row.push(Field::new("node_type", "TYPE", names::node_type(value)));
+        row.push(Field::word("node_type", "TYPE", names::node_type(value)));
     }
     if let Some(protocol) = &device.protocol {
         row.push(Field::new("protocol", "PROTOCOL", protocol.as_str()));
@@ -40,11 +29,8 @@ pub fn row(device: &Device, details: bool) -> Row {
         ));
     }
     if let Some(value) = device.dev_type {
-        row.push(Field::new(
-            "type",
-            "SUB-DEVICE",
-            if value == 1 { "smi" } else { "unknown" },
-        ));
+        let word = if value == 1 { "smi" } else { "unknown" };
+        row.push(Field::word("type", "SUB-DEVICE", word));
     }
     if let Some(parent) = &device.parent {
         row.push(Field::new("parent", "PARENT", parent.as_str()));
@@ -65,7 +51,8 @@ pub fn row(device: &Device, details: bool) -> Row {
 }
 
 /// Capabilities, on a line of their own in text.
-pub(super) fn caps(names: Vec<&'static str>) -> Field {
-    let text = format!("    caps: <{}>", names.join(", "));
-    Field::with_text("caps", "CAPABILITIES", text, names).broken()
+pub(super) fn caps(names: impl Iterator<Item = &'static str>) -> Field {
+    let field = Field::new("caps", "CAPABILITIES", Value::words(names));
+    let text = Text::Bracketed("    caps: ");
+    Field { text, ..field }.broken()
 }

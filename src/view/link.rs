@@ -8,12 +8,16 @@ use crate::wire::nldev::port::Port;
 
 /// The row of one port; its netdev is the last word of the line unless details are wanted.
 pub fn row(port: &Port, details: bool) -> Row {
-    let name = format!("link {}/{} ", port.device, port.number);
-    let mut row = vec![
-        Field::new("ifindex", "", port.device_index).not_in_text(),
-        Field::with_text("ifname", "DEVICE", name, port.device.as_str()),
-        Field::new("port", "PORT", port.number).not_in_text(),
-    ];
+    let name = ["link ", &port.device, "/", &port.number.to_string(), " "].concat();
+    let mut row = Row::with_capacity(12);
+    row.push(Field::new("ifindex", "", port.device_index).not_in_text());
+    row.push(Field::with_text(
+        "ifname",
+        "DEVICE",
+        name,
+        port.device.as_str(),
+    ));
+    row.push(Field::new("port", "PORT", port.number).not_in_text());
     if let Some(prefix) = port.subnet_prefix {
         row.push(Field::new(
             "subnet_prefix",
@@ -31,10 +35,10 @@ pub fn row(port: &Port, details: bool) -> Row {
         row.push(Field::new("lmc", "LMC", lmc));
     }
     if let Some(state) = port.state {
-        row.push(Field::new("state", "STATE", names::port_state(state)));
+        row.push(Field::word("state", "STATE", names::port_state(state)));
     }
     if let Some(state) = port.physical_state {
-        row.push(Field::new(
+        row.push(Field::word(
             "physical_state",
             "PHYSICAL",
             names::physical_state(state),

@@ -1,5 +1,6 @@
 //! Records turned into what a person or a program reads: text, JSON, tables.
 
+use std::borrow::Borrow;
 use std::io::{self, Write};
 
 pub mod boot;
@@ -17,7 +18,7 @@ pub mod system;
 pub mod table;
 pub mod text;
 
-pub use field::{Field, Row, Value};
+pub use field::{Field, Row, Text, Value};
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,12 @@ pub struct View<'a> {
     style: Style,
     /// Documents are parts of one array: what stands before the next.
     joint: Option<&'static str>,
+    /// Several commands print at once: what they have printed so far.
+    gathered: Option<String>,
 }
+
+/// This much is printed, whatever is to come.
+const ENOUGH: usize = 64 * 1024;
 
 impl<'a> View<'a> {
     /// Writes to `out`.
@@ -59,6 +65,7 @@ impl<'a> View<'a> {
             out,
             style,
             joint: None,
+            gathered: None,
         }
     }
 
@@ -72,19 +79,30 @@ impl<'a> View<'a> {
     /// # Errors
     /// Those of the stream; a broken pipe is the caller's success.
     pub fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
+        self.list(rows)
+    }
+
+    /// As [`Self::rows`], for records that are made while they are printed: a long listing then
+    /// takes no more memory than its text.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn list(&mut self, rows: impl IntoIterator<Item = impl Borrow<Row>>) -> io::Result<()> {
         let output = match self.style.format {
             Format::Text => text::render(rows, self.style.oneline),
             Format::Json => {
-                let joint = self
-                    .joint
-                    .as_mut()
-                    .map(|joint| std::mem::replace(joint, ","));
-                joint.unwrap_or_default().to_owned() + &json::render(rows, self.style.pretty)
+                let mut array = json::render(rows, self.style.pretty);
+                if let Some(joint) = &mut self.joint {
+                    array.insert_str(0, std::mem::replace(joint, ","));
+                }
+                array
             }
-            Format::Table { width } => table::render(rows, width),
+            Format::Table { width } => {
+                let rows: Vec<_> = rows.into_iter().collect();
+                table::render(&rows, width)
+            }
         };
-        self.out.write_all(output.as_bytes())?;
-        self.out.flush()
+        self.raw(&output)
     }
 
     /// Makes the documents that follow the elements of one array.
@@ -119,11 +137,36 @@ impl<'a> View<'a> {
         self.raw(&line)
     }
 
-    /// Prints characters as they are, at once.
+    /// Keeps what the commands to come print, for one write instead of one each.
+    pub fn gather(&mut self) {
+        self.gathered.get_or_insert_default();
+    }
+
+    /// Prints what has been gathered.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn print_gathered(&mut self) -> io::Result<()> {
+        let Some(gathered) = &mut self.gathered else {
+            return Ok(());
+        };
+        self.out.write_all(gathered.as_bytes())?;
+        gathered.clear();
+        self.out.flush()
+    }
+
+    /// Prints characters as they are, at once unless they are gathered.
     ///
     /// # Errors
     /// As [`Self::rows`].
     pub fn raw(&mut self, text: &str) -> io::Result<()> {
+        if let Some(gathered) = &mut self.gathered {
+            gathered.push_str(text);
+            if gathered.len() >= ENOUGH {
+                self.print_gathered()?;
+            }
+            return Ok(());
+        }
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }

@@ -51,7 +51,11 @@ impl<'a> Attr<'a> {
     /// The bytes before the first NUL; names may hold anything, so bad UTF-8 is replaced.
     pub fn text(self) -> String {
         let end = self.value.iter().position(|b| *b == 0);
-        String::from_utf8_lossy(&self.value[..end.unwrap_or(self.value.len())]).into_owned()
+        let bytes = &self.value[..end.unwrap_or(self.value.len())];
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        }
     }
 
     /// The attributes inside this one.

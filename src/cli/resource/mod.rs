@@ -107,8 +107,7 @@ fn counts(cx: &mut Context<'_>, conn: &mut Conn, name: Option<&str>) -> Result<(
     let listing = cx.or_empty(conn, found)?;
     let limits = cx.dialect == Dialect::Own;
     let row = |summary| view::resource::summary_row(summary, limits);
-    let rows: Vec<_> = listing.found.iter().map(row).collect();
-    cx.view.rows(&rows)?;
+    cx.view.list(listing.found.iter().map(row))?;
     cx.missing(conn, listing.failed)
 }
 
@@ -131,15 +130,10 @@ fn show(cx: &mut Context<'_>, conn: &mut Conn, chosen: &Chosen) -> Result<(), Fa
     };
     // Owners are ours: iproute2 has no words for them.
     let mut makers = Makers::new(cx.host, show.details && cx.dialect == Dialect::Own);
-    let rows: Vec<_> = listing
-        .found
-        .iter()
-        .map(|object| {
-            let maker = object.task.pid.map(|pid| makers.of(pid));
-            view::resource::row(object, maker, show)
-        })
-        .collect();
-    cx.view.rows(&rows)?;
+    cx.view.list(listing.found.iter().map(|object| {
+        let maker = object.task.pid.map(|pid| makers.of(pid));
+        view::resource::row(object, maker, show)
+    }))?;
     cx.missing(conn, listing.failed)
 }
 
