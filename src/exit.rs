@@ -37,9 +37,11 @@ impl Exit {
         let _ = err.write_all(failure.text().as_bytes());
         match failure {
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Done,
-            Failure::Output(_) | Failure::Explained(_) | Failure::Several(_) | Failure::Told => {
-                Self::Failed
-            }
+            Failure::Output(_)
+            | Failure::Explained(_)
+            | Failure::Several(_)
+            | Failure::Absent(_)
+            | Failure::Told => Self::Failed,
             Failure::Words(_) | Failure::Usage(_) => Self::Usage,
         }
     }

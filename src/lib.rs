@@ -7,12 +7,16 @@ pub mod world;
 pub mod cli;
 pub mod plugins;
 
-pub mod cni;
 pub mod view;
+
+pub mod attachment;
+pub mod cni;
+pub mod doctor;
 
 pub mod rdma;
 pub mod sriov;
 
+pub mod netdev;
 pub mod pci;
 
 pub mod kernel;
@@ -21,6 +25,8 @@ pub mod wire;
 
 pub mod types;
 
+use std::ffi::OsStr;
+
 use entry::Face;
 use exit::Exit;
 use plugins::{Plugin, Stdio};
@@ -28,7 +34,7 @@ use world::World;
 
 /// Runs the face that `world` asks for and says how it ended.
 pub fn run(world: World<'_>) -> Exit {
-    let cni = world.env.contains_key(std::ffi::OsStr::new("CNI_COMMAND"));
+    let cni = world.env.contains_key(OsStr::new("CNI_COMMAND"));
     match entry::face(world.name(), cni) {
         Face::Cli(dialect) => {
             let outcome = cli::run(cli::Call {
@@ -38,6 +44,7 @@ pub fn run(world: World<'_>) -> Exit {
                 out: world.out,
                 err: world.err,
                 terminal: world.terminal,
+                redraws: world.env.get(OsStr::new("TERM")) != Some(&"dumb".into()),
                 host: &world.host,
             });
             Exit::of(outcome, world.err)

@@ -104,6 +104,45 @@ fn a_terminal_gets_a_table_but_not_under_iproute2s_name() {
 }
 
 #[test]
+fn in_shared_mode_all_namespaces_have_the_same() {
+    let mode = Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 1);
+    let tape = || {
+        Tape::default()
+            .then(system::get(), vec![data(0x1406, &mode), ack(0)])
+            .then(device::dump(), listing())
+    };
+    let plain = printed(&devices(), "rdmactl dev");
+    assert_eq!(printed(&tape(), "rdmactl --all-netns dev"), plain);
+    assert_eq!(printed(&tape(), "rdma -a d s"), plain);
+}
+
+#[test]
+fn every_namespace_is_only_looked_at() {
+    for line in [
+        "rdmactl --all-netns dev set mlx5_0 name x",
+        "rdmactl --all-netns dev reclaim",
+        "rdmactl --all-netns link delete mlx5_0",
+        "rdmactl --all-netns resource set frmr_pools dev mlx5_0 aging 1",
+        "rdmactl --all-netns statistic qp set link mlx5_0 auto type on",
+        "rdmactl --all-netns statistic set link mlx5_0 optional-counters x",
+        "rdmactl --all-netns system set netns shared",
+        "rdmactl --all-netns monitor --kernel",
+        "rdmactl --all-netns --netns pod1 dev",
+        "rdma --all-netns dev add smi1 type SMI parent mlx5_0",
+        "rdmactl --format dot dev",
+        "rdmactl --format mermaid monitor",
+    ] {
+        let ran = call(&Tape::default(), line, None);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{line}");
+        assert!(
+            ran.err.contains("--all-netns") || ran.err.contains("for topology"),
+            "{line}: {}",
+            ran.err
+        );
+    }
+}
+
+#[test]
 fn link_show_by_device_and_by_port() {
     let one = || {
         Request::new(0)

@@ -18,3 +18,6 @@ mod recovery;
 
 #[path = "cni/hostile.rs"]
 mod hostile;
+
+#[path = "cni/several.rs"]
+mod several;

@@ -3,8 +3,12 @@
 
 mod support;
 
+use std::io;
+use std::time::Duration;
+
 use nix::errno::Errno;
-use rdmactl::kernel::{Conn, NetlinkError};
+use rdmactl::kernel::child::Outcome;
+use rdmactl::kernel::{Conn, Datagrams, NetlinkError};
 use rdmactl::wire::nldev::attr_ids::*;
 use rdmactl::wire::nldev::device::{self, Device};
 use rdmactl::wire::nldev::port::{self, Port};
@@ -238,4 +242,47 @@ fn an_unknown_command_is_told_apart() {
             .unwrap();
         assert_eq!(known_here, known);
     }
+}
+
+/// A kernel that is stuck in the first request and answers both when the second has come.
+#[derive(Default)]
+struct Slow(Vec<Vec<u8>>);
+
+impl Slow {
+    fn acknowledge(&mut self, datagram: &[u8], errno: Errno) {
+        let sequence = u32::from_ne_bytes(datagram[8..12].try_into().unwrap());
+        let mut body = (-(errno as i32)).to_ne_bytes().to_vec();
+        body.extend_from_slice(&[0; 16]);
+        self.0.insert(0, message(2, 0x100, sequence, &body));
+    }
+}
+
+impl Datagrams for Slow {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        self.acknowledge(datagram, Errno::EPERM);
+        Ok(())
+    }
+
+    fn send_within(&mut self, datagram: &[u8], _: Duration) -> io::Result<Outcome> {
+        self.acknowledge(datagram, Errno::EBUSY);
+        Ok(Outcome::Stuck { pid: 77 })
+    }
+
+    fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        *into = self.0.pop().expect("no answer is missing");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_late_answer_is_not_taken_for_another() {
+    let mut conn = Conn::new(Box::new(Slow::default()));
+    let request = device::get(0);
+    let stuck = conn.change_within(&request, Duration::ZERO).unwrap_err();
+    assert!(
+        matches!(stuck, NetlinkError::Stuck { pid: 77 }),
+        "{stuck:?}"
+    );
+    let error = conn.change(&request).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::EPERM));
 }

@@ -10,10 +10,11 @@ use rdmactl::types::{Guid, IfName, Mac, NetnsMode, RdmaName};
 use rdmactl::wire::extack::ErrorReply;
 use rdmactl::wire::link::message::Link;
 use rdmactl::wire::nldev::attr_ids::*;
+use rdmactl::wire::nldev::chardev::CharDev;
 use rdmactl::wire::nldev::device::Device;
 use rdmactl::wire::nldev::port::Port;
 use rdmactl::wire::nldev::system::System;
-use rdmactl::wire::nldev::{device, link, op, port, system};
+use rdmactl::wire::nldev::{chardev, device, link, op, port, system};
 use rdmactl::wire::{Attrs, Request};
 
 proptest! {
@@ -23,6 +24,7 @@ proptest! {
         let _ = Port::decode(&bytes);
         let _ = System::decode(&bytes);
         let _ = Link::decode(&bytes);
+        let _ = CharDev::decode(&bytes);
         let _ = ErrorReply::decode(&bytes, flags);
         let walked: usize = Attrs::new(&bytes).map(|attr| attr.value.len() + attr.text().len()).sum();
         prop_assert!(walked <= bytes.len() * 4);
@@ -38,6 +40,7 @@ proptest! {
         let body = request.body();
         let body = &body[..body.len().saturating_sub(cut)];
         let _ = Device::decode(body);
+        let _ = CharDev::decode(body);
         let _ = Port::decode(body);
         let _ = System::decode(body);
         let mut link = vec![0; 16];
@@ -130,6 +133,27 @@ proptest! {
         prop_assert_eq!(read.vfs[0].node_guid, Some(Guid::new(node)));
         prop_assert_eq!(read.vfs[0].port_guid, Some(Guid::new(port)));
     }
+}
+
+#[test]
+fn a_device_file_by_its_numbers() {
+    // strace of `rdmactl link delete rxe0` on Linux 6.12, where `stat` shows 231:192.
+    assert_eq!(chardev::verbs(0).kind(), 0x140f);
+    assert_eq!(
+        chardev::verbs(0).body(),
+        b"\x08\0\x01\0\0\0\0\0\x0b\0\x45\0uverbs\0\0"
+    );
+    let answer = b"\x08\0\x49\0\x0e\0\0\0\x0c\0\x48\0\xc0\xe7\0\0\0\0\0\0\
+                   \x0c\0\x47\0\x02\0\0\0\0\0\0\0\x0c\0\x46\0uverbs0\0";
+    let file = CharDev::decode(answer).unwrap();
+    assert_eq!(
+        (file.name.as_str(), file.number),
+        ("uverbs0", 231 << 8 | 192)
+    );
+    assert_eq!(file.driver_id, Some(14));
+    let question = chardev::question(chardev::Kind::Uverbs, Some(0), None);
+    assert_eq!(question.body(), chardev::verbs(0).body());
+    assert!(CharDev::decode(&answer[..20]).is_err());
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn decode_all(bytes: &[u8]) {
     let _ = QpCounters::decode_all(bytes);
     let _ = QpCounters::decode(bytes);
     let _ = MrCounters::decode_all(bytes);
+    let _ = MrCounters::decode(bytes);
     let _ = OptionalCounter::decode_all(bytes);
     let _ = Mode::decode(bytes).auto();
     let _ = mode::bound(bytes);
@@ -124,7 +125,15 @@ fn requests() {
         attrs(&queue_pair::get(2, 1, 5)),
         (0x1411, false, vec![1, 3, 75, 79])
     );
-    assert_eq!(attrs(&memory_region::dump(2)), (0x1411, true, vec![1, 75]));
+    assert_eq!(
+        attrs(&memory_region::dump(2, false)),
+        (0x1411, true, vec![1, 75])
+    );
+    assert_eq!(attrs(&memory_region::dump(2, true)).2, [1, 75, 97]);
+    assert_eq!(
+        attrs(&memory_region::get(2, 7, false)),
+        (0x1411, false, vec![1, 75, 62])
+    );
     assert_eq!(attrs(&optional::get(2, 1)), (0x1418, false, vec![1, 3]));
     assert_eq!(
         attrs(&optional::set(2, 1, &[12, 14])),

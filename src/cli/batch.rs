@@ -6,7 +6,8 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 
-use super::{Cli, Common, Context, Dialect, Failure, Object, Reader, dispatch};
+use super::reader::Reader;
+use super::{Cli, Common, Context, Dialect, Failure, Object, all_netns, drawable, perform};
 use crate::kernel::file;
 use crate::view::Format;
 use crate::view::explain::Explanation;
@@ -21,7 +22,7 @@ pub(super) struct Batch {
     /// What to do when a command fails.
     goes_on: bool,
     /// The output is a terminal.
-    is_watched: bool,
+    on_terminal: bool,
 }
 
 /// One command, and the number of the line on which it ends.
@@ -36,7 +37,7 @@ impl Batch {
         name: &str,
         input: &mut dyn Read,
         goes_on: bool,
-        is_watched: bool,
+        on_terminal: bool,
     ) -> Result<Self, Failure> {
         let bytes = if name == "-" {
             let mut bytes = Vec::new();
@@ -56,7 +57,7 @@ impl Batch {
             name: name.to_owned(),
             lines,
             goes_on,
-            is_watched,
+            on_terminal,
         })
     }
 
@@ -76,7 +77,7 @@ impl Batch {
             cx.view.join()?;
         }
         // Somebody who looks on sees each line's as it comes.
-        if !self.is_watched {
+        if !self.on_terminal {
             cx.view.gather();
         }
         let mut conn = None;
@@ -85,8 +86,8 @@ impl Batch {
             let argv = std::iter::once("rdmactl").chain(line.words.iter().map(String::as_str));
             let argv: Vec<OsString> = argv.map(OsString::from).collect();
             let outcome = match reader.read(&argv) {
-                Ok(cli) => match command(cli, &mut reader) {
-                    Ok(object) => dispatch(object, cx, &mut conn),
+                Ok(cli) => match command(cli, &mut reader, cx) {
+                    Ok(object) => perform(object, cx, &mut conn),
                     Err(error) => Err(Failure::Words(error)),
                 },
                 Err(help) if !help.use_stderr() => Ok(cx.view.raw(&help.render().to_string())?),
@@ -131,14 +132,19 @@ fn unreadable(name: &str, why: &str) -> Failure {
 
 /// The command of a line. Options hold for the whole batch: one on a line would be taken for
 /// granted by its writer (`--dry-run`, `--netns`) and must not be passed over.
-fn command(cli: Cli, reader: &mut Reader) -> Result<Object, clap::Error> {
+fn command(cli: Cli, reader: &mut Reader, cx: &Context<'_>) -> Result<Object, clap::Error> {
     let why = match cli.object {
         _ if cli.common != Common::default() => {
             "options stand on the command line, not on the lines of a batch"
         }
         None => "a line of a batch names a command",
         Some(Object::Monitor(_)) => "monitor never ends, and no line after it would be run",
-        Some(object) => return Ok(object),
+        Some(object) => {
+            match all_netns::allowed(&object, cx.all_netns).and(drawable(&object, cx.diagram)) {
+                Ok(()) => return Ok(object),
+                Err(why) => why,
+            }
+        }
     };
     Err(refused(reader.whole(), why))
 }

@@ -2,6 +2,7 @@
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+use super::reclaim::Reclaim;
 use super::words::{WORDS, unmarked};
 use super::{Context, Failure};
 use crate::kernel::{Conn, Netns};
@@ -19,13 +20,13 @@ enum SubDevice {
 }
 
 /// RDMA devices: show, rename, move to a network namespace
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Dev {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Add a sub-device to a device
     #[command(override_usage = "rdmactl dev add <NAME> type <TYPE> parent <DEV>")]
@@ -61,9 +62,11 @@ enum Verb {
         #[command(subcommand)]
         what: Change,
     },
+    /// Bring devices home from other network namespaces
+    Reclaim(Reclaim),
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Change {
     /// Rename it
     Name {
@@ -104,9 +107,14 @@ fn on_off(word: &str) -> Result<bool, Invalid> {
 }
 
 impl Dev {
+    pub(super) fn only_shows(&self) -> bool {
+        matches!(self.verb, None | Some(Verb::Show { .. }))
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         let outcome = match self.verb.unwrap_or(Verb::Show { dev: None }) {
             Verb::Show { dev } => return show(cx, conn, dev.as_deref()),
+            Verb::Reclaim(reclaim) => return reclaim.run(cx, conn),
             Verb::Set {
                 dev,
                 what: Change::Name { new },

@@ -7,6 +7,7 @@ use crate::kernel::{Conn, Host, NetnsError};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{self, Attempt};
 use crate::rdma::mode::ModeError;
+use crate::rdma::removal::RemovalError;
 use crate::types::Invalid;
 use crate::view::explain::{self, Explanation};
 
@@ -17,7 +18,9 @@ pub enum Failure {
     Explained(Box<Explanation>),
     /// Parts of a listing are missing, each for its own reason; the rest has been printed.
     Several(Vec<Explanation>),
-    /// Commands of a batch failed, and each has been said.
+    /// What was asked for is not in the one namespace of several that was asked.
+    Absent(Box<RdmaError>),
+    /// What is wrong has been said: each command of a batch that failed, each finding.
     Told,
     /// The words make no command.
     Words(clap::Error),
@@ -53,6 +56,13 @@ impl Context<'_> {
         error: RdmaError,
         attempt: Attempt<'_>,
     ) -> Failure {
+        let absent = matches!(
+            error,
+            RdmaError::NoSuchDevice { .. } | RdmaError::NoSuchPort { .. }
+        );
+        if self.roams && absent {
+            return Failure::Absent(Box::new(error));
+        }
         let diagnosis = diagnosis::diagnose(self.host, Some(conn), &error, attempt);
         explain::explain(&error, &diagnosis).into()
     }
@@ -74,6 +84,16 @@ impl Context<'_> {
         Err(Failure::Several(explained.collect()))
     }
 
+    /// What a look at every namespace could not see: namespaces that cannot be entered, and
+    /// processes that cannot be looked at.
+    pub(super) fn gaps(&self, unseen: &[NetnsError], hidden: usize) -> Vec<Explanation> {
+        let explained = unseen.iter().map(|error| {
+            let diagnosis = diagnosis::diagnose_netns(self.host, error);
+            explain::explain_netns(error, &diagnosis)
+        });
+        explain::gaps(explained.collect(), hidden)
+    }
+
     /// Says why there is no connection.
     pub(super) fn explain_unconnected(&self, error: RdmaError) -> Failure {
         let diagnosis = diagnosis::diagnose(self.host, None, &error, Attempt::Other);
@@ -85,6 +105,25 @@ impl Context<'_> {
         match error.into_parts() {
             (error, Some(diagnosis)) => explain::explain(&error, &diagnosis).into(),
             (error, None) => self.explain_plain(conn, error),
+        }
+    }
+
+    /// Says why a software device is still there.
+    pub(super) fn explain_removal(
+        &self,
+        conn: &mut Conn,
+        error: RemovalError,
+        device: &str,
+    ) -> Failure {
+        let headline = error.to_string();
+        match error {
+            RemovalError::InUse { device, users } => {
+                explain::in_use(headline, &device, &users).into()
+            }
+            RemovalError::Stuck { pid, users, .. } => {
+                explain::stuck(headline, pid, users.as_ref()).into()
+            }
+            RemovalError::Rdma(error) => self.explain(conn, error, Attempt::DeleteLink(device)),
         }
     }
 
@@ -108,19 +147,23 @@ impl Failure {
             Self::Output(error) => format!("error: cannot write the output: {error}\n"),
             Self::Words(error) => error.render().to_string(),
             Self::Usage(invalid) => format!("error: {invalid}\n"),
-            Self::Explained(explanation) => said(explanation),
-            Self::Several(failures) => failures.iter().map(said).collect(),
+            Self::Explained(explanation) => explanation.to_string(),
+            Self::Several(failures) => failures.iter().map(Explanation::to_string).collect(),
+            Self::Absent(error) => format!("error: {error}\n"),
             Self::Told => String::new(),
         }
     }
-}
 
-fn said(explanation: &Explanation) -> String {
-    let mut text = format!("{}\n", explanation.headline);
-    for (label, line) in [("cause", &explanation.cause), ("  fix", &explanation.cure)] {
-        if let Some(line) = line {
-            text.push_str(&format!("{label}: {line}\n"));
+    /// The same, failure by failure.
+    pub(super) fn explanations(self) -> Vec<Explanation> {
+        match self {
+            Self::Explained(explanation) => vec![*explanation],
+            Self::Several(failures) => failures,
+            other => vec![Explanation {
+                headline: other.text().trim_end().to_owned(),
+                cause: None,
+                cure: None,
+            }],
         }
     }
-    text
 }

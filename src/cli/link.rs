@@ -1,23 +1,29 @@
 //! `link`: show ports, add and delete software devices.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 
+use super::system::seconds;
 use super::words::{WORDS, unmarked};
 use super::{Context, Failure};
 use crate::kernel::Conn;
 use crate::rdma::diagnosis::Attempt;
 use crate::rdma::link;
+use crate::rdma::removal::{self, Terms};
+use crate::rdma::users::{self, Users};
 use crate::types::{IfName, Invalid, PortSelector, RdmaName};
 use crate::view;
+use crate::wire::nldev::device::Device;
 
 /// Ports, and software devices on network interfaces
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Link {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Add a software device to a network interface
     #[command(override_usage = "rdmactl link add <NAME> type <TYPE> netdev <NETDEV>")]
@@ -31,11 +37,18 @@ enum Verb {
         #[arg(long, value_name = "NETDEV", required = true, help_heading = WORDS)]
         netdev: IfName,
     },
-    /// Delete a software device
+    /// Delete a software device that nobody uses
+    ///
+    /// While processes use it, or the kernel has connections on it, it is left alone and they are
+    /// named. With --force they lose it: since Linux 7.3 (soft-RoCE) at once, and before, and with
+    /// soft-iWARP, the kernel hides the device and deletes it when the last of them has ended.
     Delete {
         /// Name of the device, without a port
         #[arg(value_parser = plain)]
         dev: String,
+        /// Wait this long until nobody uses it
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+        wait: Option<Duration>,
     },
     /// Show ports
     #[command(visible_alias = "list")]
@@ -64,13 +77,21 @@ fn driver(word: &str) -> Result<String, Invalid> {
 }
 
 impl Link {
+    pub(super) fn only_shows(&self) -> bool {
+        matches!(self.verb, None | Some(Verb::Show { .. }))
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb.unwrap_or(Verb::Show { port: None }) {
             Verb::Show { port } => show(cx, conn, port.as_ref()),
             // iproute2 prints no empty array here, as it does for every other change.
             Verb::Add { name, kind, netdev } => add(cx, conn, &name, &kind, &netdev),
-            Verb::Delete { dev } => {
-                let outcome = delete(cx, conn, &dev);
+            Verb::Delete { dev, wait } => {
+                let terms = Terms {
+                    wait: wait.unwrap_or_default(),
+                    force: cx.force,
+                };
+                let outcome = delete(cx, conn, &dev, terms);
                 cx.changed(outcome)
             }
         }
@@ -108,16 +129,35 @@ fn add(
     })
 }
 
-fn delete(cx: &mut Context<'_>, conn: &mut Conn, name: &str) -> Result<(), Failure> {
+fn delete(cx: &mut Context<'_>, conn: &mut Conn, name: &str, terms: Terms) -> Result<(), Failure> {
     let device = cx.find(conn, name)?;
-    if cx.plan(|| {
-        format!(
-            "delete software RDMA device {} (index {})",
-            device.name, device.index
-        )
-    })? {
+    if cx.dry_run {
+        let users = users::look(cx.host, conn, &device);
+        let users = users.map_err(|error| cx.explain_plain(conn, error))?;
+        cx.plan(|| planned(&device, users.as_ref(), terms))?;
         return Ok(());
     }
-    link::delete(conn, &device)
-        .map_err(|error| cx.explain(conn, error, Attempt::DeleteLink(&device.name)))
+    removal::remove(cx.host, conn, &device, terms)
+        .map_err(|error| cx.explain_removal(conn, error, &device.name))
+}
+
+fn planned(device: &Device, users: Option<&Users>, terms: Terms) -> String {
+    let what = format!(
+        "software RDMA device {} (index {})",
+        device.name, device.index
+    );
+    let Some(users) = users.map(view::users::describe) else {
+        return format!("delete {what}");
+    };
+    let wait = terms.wait.as_secs_f32();
+    match (terms.wait.is_zero(), terms.force) {
+        (true, false) => format!("not delete {what}, in use by {users}"),
+        (true, true) => format!("delete {what}, in use by {users}"),
+        (false, false) => {
+            format!("wait {wait} s for nobody to use {what}, then delete it; now in use by {users}")
+        }
+        (false, true) => format!(
+            "wait {wait} s for nobody to use {what}, then delete it in any case; now in use by {users}"
+        ),
+    }
 }

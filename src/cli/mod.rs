@@ -3,24 +3,37 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use self::batch::Batch;
+use self::form::{FormatWord, drawable, style};
 use self::reader::{Grammar, Later, Reader};
+use self::watch::Watch;
 use crate::kernel::{Conn, Host, Netns};
 use crate::rdma::RdmaError;
-use crate::view::{Field, Format, Style, View};
+use crate::rdma::statistic::rate::Readings;
+use crate::types::Interval;
+use crate::view::topology::Diagram;
+use crate::view::{Field, View};
 
+mod all_netns;
 mod batch;
+mod cni;
 mod dev;
+mod doctor;
 mod failure;
+mod form;
 mod link;
 mod monitor;
 mod reader;
+mod reclaim;
 mod resource;
 mod statistic;
 mod suggest;
 mod system;
+mod topology;
+mod vf;
+mod watch;
 mod words;
 
 pub use failure::Failure;
@@ -65,7 +78,7 @@ struct Common {
     /// Show qp, cq, mr and srq resources as their driver has them
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "raw", global = true)]
     raw: bool,
-    /// Output form: auto (a table on a terminal), text, table or json
+    /// Output form: auto (a table on a terminal), text, table or json; for topology also dot or mermaid
     #[arg(
         long,
         value_name = "FORM",
@@ -77,13 +90,20 @@ struct Common {
     /// Run the commands of a file, one a line; - is standard input
     #[arg(short, long, value_name = "FILE", global = true)]
     batch: Option<String>,
-    /// Go on with the batch when a command fails
+    /// Do it although it disturbs users; go on with a batch when a command fails
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "force", global = true)]
     force: bool,
     /// Run the command in this network namespace: a name, a path or a PID
     // Its own id: a command may have a positional word `netns`, and ids are shared.
     #[arg(long = "netns", id = "in_netns", value_name = "NETNS", global = true)]
     in_netns: Option<String>,
+    /// Show what every network namespace has
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "all_netns", global = true)]
+    #[arg(conflicts_with = "in_netns")]
+    all_netns: bool,
+    /// Show it again every so many seconds: 2, 0.5
+    #[arg(long, value_name = "SECONDS", global = true)]
+    watch: Option<Interval>,
     /// Say what would be done and do nothing
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "dry_run", global = true)]
     dry_run: bool,
@@ -92,21 +112,8 @@ struct Common {
     version: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum FormatWord {
-    /// A table on a terminal, else text
-    #[default]
-    Auto,
-    /// iproute2's lines
-    Text,
-    /// Columns
-    Table,
-    /// The same as --json
-    Json,
-}
-
 /// The order is iproute2's: the first object that begins with a shortened word is meant.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Object {
     /// RDMA devices: show, rename, move to a network namespace
     Dev(Later<dev::Dev>),
@@ -120,6 +127,15 @@ enum Object {
     Statistic(Later<statistic::Statistic>),
     /// Tell what changes, as it changes
     Monitor(Later<monitor::Monitor>),
+    /// Virtual functions: how many a PF has, what they are given, and their drivers
+    Vf(Later<vf::Vf>),
+    /// What sits on what: functions, RDMA devices, interfaces, and who holds them
+    #[command(visible_alias = "map")]
+    Topology(Later<topology::Topology>),
+    /// Attachments of the CNI plugins: who has which device, and what was left behind
+    Cni(Later<cni::Cni>),
+    /// Examine the host and say what is wrong and how to mend it; nothing is changed
+    Doctor(Later<doctor::Doctor>),
 }
 
 impl Object {
@@ -132,6 +148,10 @@ impl Object {
             "system" => Grammar::of(Self::System),
             "statistic" => Grammar::of(Self::Statistic),
             "monitor" => Grammar::of(Self::Monitor),
+            "vf" => Grammar::of(Self::Vf),
+            "topology" => Grammar::of(Self::Topology),
+            "cni" => Grammar::of(Self::Cni),
+            "doctor" => Grammar::of(Self::Doctor),
             _ => return None,
         })
     }
@@ -144,7 +164,17 @@ struct Context<'a> {
     dialect: Dialect,
     details: u8,
     raw: bool,
+    diagram: Option<Diagram>,
     dry_run: bool,
+    /// Users may be disturbed; never said for the lines of a batch.
+    force: bool,
+    /// While the command is watched: what counters were in the last frame.
+    past: Option<Readings>,
+    /// What else the user should know, said when the command has ended.
+    notes: Vec<String>,
+    all_netns: bool,
+    /// One namespace of several is being asked: what it lacks, another may have.
+    roams: bool,
 }
 
 impl Context<'_> {
@@ -169,6 +199,13 @@ impl Context<'_> {
             self.view.nothing()?;
         }
         outcome
+    }
+
+    /// Tells the user, once, what the output does not say.
+    fn note(&mut self, text: String) {
+        if !self.notes.contains(&text) {
+            self.notes.push(text);
+        }
     }
 
     /// In a dry run says what would be done; true then.
@@ -217,6 +254,8 @@ pub struct Call<'a> {
     pub err: &'a mut (dyn Write + Send),
     /// Characters in a line, when standard output is a terminal.
     pub terminal: Option<u16>,
+    /// Whether that terminal can be drawn over.
+    pub redraws: bool,
     /// The machine.
     pub host: &'a Host,
 }
@@ -241,13 +280,22 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     if cli.common.version {
         return Ok(print_version(call.dialect, call.out)?);
     }
+    let watch = Watch::asked_for(&cli, &call)
+        .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
     let work = match (&cli.common.batch, cli.object) {
         (Some(file), None) => {
-            let is_watched = call.terminal.is_some();
-            let batch = Batch::open(file, call.input, cli.common.force, is_watched)?;
+            let on_terminal = call.terminal.is_some();
+            let batch = Batch::open(file, call.input, cli.common.force, on_terminal)?;
             Work::Batch(batch)
         }
-        (None, Some(object)) => Work::One(object),
+        (None, Some(object)) => {
+            let allowed = all_netns::allowed(&object, cli.common.all_netns);
+            let drawn = drawable(&object, cli.common.format.diagram());
+            allowed
+                .and(drawn)
+                .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
+            Work::One(object)
+        }
         (None, None) => return Ok(write!(call.out, "{}", reader.whole().render_help())?),
         (Some(_), Some(_)) => {
             return Err(Failure::Words(batch::refused(
@@ -263,22 +311,47 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         dialect: call.dialect,
         details: cli.common.details,
         raw: cli.common.raw,
+        diagram: cli.common.format.diagram(),
         dry_run: cli.common.dry_run,
+        force: cli.common.force && cli.common.batch.is_none(),
+        all_netns: cli.common.all_netns,
+        roams: false,
+        past: None,
+        notes: Vec::new(),
     };
     let err = call.err;
     let all = || match work {
         Work::One(object) => {
             // What the command needs has room where the tree of words was.
             drop(reader);
-            dispatch(object, &mut context, &mut None)
+            match watch {
+                None => perform(object, &mut context, &mut None),
+                Some(watch) => watch.run(&object, &mut context),
+            }
         }
         Work::Batch(batch) => batch.run(&mut context, reader, err),
     };
-    let Some(word) = &cli.common.in_netns else {
-        return all();
+    let outcome = match &cli.common.in_netns {
+        None => all(),
+        Some(word) => {
+            let inside = Netns::open(call.host, word).and_then(|netns| netns.within(all));
+            inside.unwrap_or_else(|error| Err(failure::explain_netns(call.host, &error)))
+        }
     };
-    let inside = Netns::open(call.host, word).and_then(|netns| netns.within(all));
-    inside.unwrap_or_else(|error| Err(failure::explain_netns(call.host, &error)))
+    for note in &context.notes {
+        // Nowhere is left to say that saying it failed.
+        let _ = writeln!(err, "note: {note}");
+    }
+    outcome
+}
+
+/// Runs one command, in every namespace if that was asked for.
+fn perform(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Result<(), Failure> {
+    if cx.all_netns && object.again().is_some() {
+        all_netns::run(&object, cx, conn)
+    } else {
+        dispatch(object, cx, conn)
+    }
 }
 
 /// Runs one command over `conn`, which is opened by the first that needs it.
@@ -290,6 +363,10 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::System(Later(system)) => system.run(cx, opened(cx, conn)?),
         Object::Statistic(Later(statistic)) => statistic.run(cx, opened(cx, conn)?),
         Object::Monitor(Later(monitor)) => monitor.run(cx),
+        Object::Vf(Later(vf)) => vf.run(cx),
+        Object::Topology(Later(topology)) => topology.run(cx, opened(cx, conn)?),
+        Object::Cni(Later(cni)) => cni.run(cx),
+        Object::Doctor(Later(doctor)) => doctor.run(cx),
     }
 }
 
@@ -297,22 +374,6 @@ fn opened<'c>(cx: &Context<'_>, conn: &'c mut Option<Conn>) -> Result<&'c mut Co
     match conn {
         Some(conn) => Ok(conn),
         None => Ok(conn.insert(cx.rdma()?)),
-    }
-}
-
-fn style(common: &Common, dialect: Dialect, terminal: Option<u16>) -> Style {
-    let width = terminal.unwrap_or(80);
-    let format = match (common.format, dialect) {
-        _ if common.json => Format::Json,
-        (FormatWord::Json, _) => Format::Json,
-        (FormatWord::Table, _) => Format::Table { width },
-        (FormatWord::Auto, Dialect::Own) if terminal.is_some() => Format::Table { width },
-        (FormatWord::Auto | FormatWord::Text, _) => Format::Text,
-    };
-    Style {
-        format,
-        pretty: common.pretty,
-        oneline: common.oneline,
     }
 }
 

@@ -12,23 +12,25 @@ use crate::view::explain::Explanation;
 use crate::view::{self, Format};
 
 /// Tell what changes, as it changes
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Monitor {
-    /// Watch the devices of every network namespace
-    #[arg(long)]
-    all_netns: bool,
     /// Tell what the kernel announces and nothing else, as iproute2 does
-    #[arg(long, conflicts_with = "all_netns")]
+    #[arg(long)]
     kernel: bool,
 }
 
 impl Monitor {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        if self.kernel || (cx.dialect == Dialect::Iproute2 && !self.all_netns) {
+        if self.kernel || (cx.dialect == Dialect::Iproute2 && !cx.all_netns) {
             announcements(cx)
         } else {
-            changes(cx, self.all_netns)
+            changes(cx)
         }
+    }
+
+    /// Whether it is to tell no more than the kernel does.
+    pub(super) fn is_of_kernel(&self) -> bool {
+        self.kernel
     }
 }
 
@@ -61,9 +63,10 @@ fn announcements(cx: &mut Context<'_>) -> Result<(), Failure> {
     }
 }
 
-fn changes(cx: &mut Context<'_>, all_netns: bool) -> Result<(), Failure> {
+fn changes(cx: &mut Context<'_>) -> Result<(), Failure> {
     let failed = |cx: &Context<'_>, error| cx.explain_unconnected(error);
-    let (mut watch, there) = Watch::begin(cx.host, all_netns).map_err(|error| failed(cx, error))?;
+    let (mut watch, there) =
+        Watch::begin(cx.host, cx.all_netns).map_err(|error| failed(cx, error))?;
     tell(cx, &there)?;
     loop {
         let changes = watch.changed().map_err(|error| failed(cx, error))?;

@@ -6,7 +6,7 @@ use clap::error::{Error, ErrorKind};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Subcommand};
 
 use super::words::{self, Spelled};
-use super::{Cli, Common, Object, suggest};
+use super::{Cli, Common, Object, batch, suggest};
 
 /// An object whose words come into the tree when a line asks for them: most lines are about one.
 #[derive(Debug, Clone)]
@@ -80,6 +80,17 @@ impl Reader {
     }
 
     pub(super) fn read(&mut self, words: &[OsString]) -> Result<Cli, Error> {
+        let cli = self.read_words(words)?;
+        match &cli.object {
+            Some(Object::Statistic(Later(statistic))) if statistic.has_no_rate() => {
+                const WHERE: &str = "--rate goes with statistic show, qp show and mr";
+                Err(batch::refused(self.whole(), WHERE))
+            }
+            _ => Ok(cli),
+        }
+    }
+
+    fn read_words(&mut self, words: &[OsString]) -> Result<Cli, Error> {
         let spelled = self.spelled_out(words);
         let read = spelled.sure.then(|| self.read_apart(&spelled));
         if let Some(Ok(cli)) = read {
@@ -202,6 +213,12 @@ mod tests {
             "rdma stat qp show link mlx5_0 pid 5",
             "rdma monitor --kernel -j",
             "rdma system set netns exclusive --wait 3 -o",
+            "rdma stat qp show --rate -j --watch 0.5 link mlx5_0",
+            "rdma dev reclaim mlx5_0 --dry-run",
+            "rdma vf set ib0/0 guid 0011:2233:4455:6677 state auto --rebind --netns pod",
+            "rdma map ib0 --format dot --all-netns",
+            "rdma cni gc --dry-run",
+            "rdma doc -j",
         ] {
             let line: Vec<OsString> = line.split(' ').map(Into::into).collect();
             let mut reader = Reader::new();

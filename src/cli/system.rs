@@ -12,13 +12,13 @@ use crate::types::{Invalid, NetnsMode};
 use crate::view;
 
 /// Settings of the whole RDMA subsystem
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct System {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Show the settings
     Show {
@@ -33,7 +33,7 @@ enum Verb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Change {
     /// Share every device with every network namespace, or give each to one
     Netns {
@@ -80,7 +80,7 @@ fn on_off(word: &str) -> Result<bool, Invalid> {
 }
 
 /// A wait has an end: a day is more than any boot script means.
-fn seconds(word: &str) -> Result<Duration, Invalid> {
+pub(super) fn seconds(word: &str) -> Result<Duration, Invalid> {
     let bad = || Invalid::new(word, "number of seconds", "write 0 to 86400");
     let seconds: f64 = word.parse().map_err(|_| bad())?;
     if !(0.0..=86_400.0).contains(&seconds) {
@@ -90,6 +90,10 @@ fn seconds(word: &str) -> Result<Duration, Invalid> {
 }
 
 impl System {
+    pub(super) fn only_shows(&self) -> bool {
+        matches!(self.verb, None | Some(Verb::Show { .. }))
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb.unwrap_or(Verb::Show { what: None }) {
             Verb::Show { what: _ } => show(cx, conn),

@@ -6,6 +6,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
 
+use crate::types::near::near;
+
 /// The help heading that marks options which may also stand as `KEY VALUE`, without dashes.
 pub const WORDS: &str = "Words";
 
@@ -58,7 +60,7 @@ pub fn has_options(words: &[OsString]) -> bool {
 pub fn spelled_out(options: Option<&Command>, objects: &Command, words: &[OsString]) -> Spelled {
     let mut reader = Reader {
         options,
-        objects,
+        above: Vec::new(),
         at: objects,
         named: 0,
         only_words: false,
@@ -91,7 +93,8 @@ pub fn spelled_out(options: Option<&Command>, objects: &Command, words: &[OsStri
 
 struct Reader<'a> {
     options: Option<&'a Command>,
-    objects: &'a Command,
+    /// The commands above the one below, that of all objects first.
+    above: Vec<&'a Command>,
     /// The command that the words so far lead to.
     at: &'a Command,
     /// How many positional words it has been given.
@@ -126,7 +129,7 @@ impl<'a> Reader<'a> {
             self.push(verb.get_name());
             let object = &mut self.out.object;
             object.get_or_insert_with(|| verb.get_name().to_owned());
-            self.at = verb;
+            self.above.push(std::mem::replace(&mut self.at, verb));
             self.named = 0;
             return None;
         }
@@ -139,9 +142,15 @@ impl<'a> Reader<'a> {
             return None;
         }
         if all_named {
-            // Where only pairs are possible, clap finds the key that was meant.
-            let only_pairs = positionals == 0 && self.at.get_arguments().any(is_key);
-            let dashes = if only_pairs { "--" } else { "" };
+            // Where only pairs are possible, clap finds the key that was meant; behind a
+            // positional word it would take what is near to none for one more of these.
+            let keys = self.at.get_arguments().filter(|arg| is_key(arg));
+            let mut keys = keys.filter_map(Arg::get_long).peekable();
+            let meant = match positionals {
+                0 => keys.peek().is_some(),
+                _ => !near(text, keys).is_empty(),
+            };
+            let dashes = if meant { "--" } else { "" };
             self.push(format!("{dashes}{text}"));
             return None;
         }
@@ -168,15 +177,21 @@ impl<'a> Reader<'a> {
         whole.or_else(|| begun().filter(|_| !text.is_empty()))
     }
 
-    /// The first key of a pair that begins with the word, and that key alone.
+    /// The first key of a pair that begins with the word, and that key alone; an alias counts
+    /// whole.
     fn key(&self, text: &str) -> Option<String> {
-        let keys = || {
-            let marked = self.at.get_arguments().filter(|arg| is_key(arg));
-            marked.filter_map(Arg::get_long)
-        };
+        let marked = || self.at.get_arguments().filter(|arg| is_key(arg));
+        let keys = || marked().filter_map(Arg::get_long);
         let whole = keys().find(|key| *key == text);
         let begun = || keys().find(|key| key.starts_with(text) && !text.is_empty());
-        whole.or_else(begun).map(str::to_owned)
+        let also = || {
+            let aliased = |arg: &&Arg| {
+                let aliases = arg.get_all_aliases().unwrap_or_default();
+                aliases.contains(&text)
+            };
+            marked().find(aliased).and_then(Arg::get_long)
+        };
+        whole.or_else(also).or_else(begun).map(str::to_owned)
     }
 
     fn pair(&mut self, key: &str, value: &OsStr) {
@@ -241,6 +256,10 @@ mod tests {
             ("rdma -dd dev", "-dd dev"),
             ("rdma dev show -- -x", "dev show \u{e000}-x"),
             ("rdma dev set -- -x na y", "dev set \u{e000}-x name y"),
+            ("rdma stat qp show -rate", "statistic qp show --rate"),
+            ("rdma stat --r", "statistic --raw"),
+            ("rdma stat --ra --rate", "statistic --raw --rate"),
+            ("rdma -watch 2 dev", "--watch 2 dev"),
             ("rdma -x dev", "-x dev"),
             ("rdma - dev", "- dev"),
         ] {
@@ -302,6 +321,26 @@ mod tests {
                 "rdma res se f d rxe0 a 10",
                 "resource set frmr_pools --dev=rxe0 aging 10",
             ),
+        ] {
+            assert_eq!(read(line), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn vfs_are_set_by_pairs() {
+        for (line, plain) in [
+            ("rdma v", "vf"),
+            ("rdma vf sh ib0/1", "vf show ib0/1"),
+            (
+                "rdma vf set ib0/0 guid 1 state auto --rebind",
+                "vf set ib0/0 --guid=1 --state=auto --rebind",
+            ),
+            (
+                "rdma vf set ib0/0 node_guid 1 po 2 min_tx_rate 3 max-rate 4 query_rss on",
+                "vf set ib0/0 --node-guid=1 --port-guid=2 --min-rate=3 --max-rate=4 --query-rss=on",
+            ),
+            ("rdma vf set guid guid 1", "vf set guid --guid=1"),
+            ("rdma vf set ib0/0 gid 1", "vf set ib0/0 --gid 1"),
         ] {
             assert_eq!(read(line), plain, "{line}");
         }

@@ -3,10 +3,12 @@
 use super::{Code, Failure};
 
 /// What a plugin takes from CNI_ARGS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Args {
     /// `Debug`.
     pub debug: bool,
+    /// `guid`, unchecked; only `ib-sriov` has a use for it.
+    pub guid: Option<String>,
 }
 
 impl Args {
@@ -26,6 +28,7 @@ impl Args {
             match key {
                 "IgnoreUnknown" => ignore = flag(key, value)?,
                 "Debug" => args.debug = flag(key, value)?,
+                "guid" | "GUID" => args.guid = Some(value.to_owned()),
                 _ => unknown.push(format!("{pair:?}")),
             }
         }

@@ -25,6 +25,8 @@ impl Code {
     pub const TRY_AGAIN: Self = Self(11);
     /// The plugin cannot serve ADD.
     pub const NOT_AVAILABLE: Self = Self(50);
+    /// The plugin cannot serve ADD, and containers that run may lose their connection.
+    pub const LIMITED: Self = Self(51);
     /// Anything that should not happen.
     pub const INTERNAL: Self = Self(999);
 }

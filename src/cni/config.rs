@@ -19,6 +19,8 @@ pub struct Config<'a> {
     pub version: String,
     /// Everything.
     pub object: Object<'a>,
+    /// The same as it came, for the plugins that this one calls.
+    pub text: &'a str,
 }
 
 /// All of stdin, as text.
@@ -69,6 +71,7 @@ impl<'a> Config<'a> {
             name,
             version,
             object,
+            text,
         })
     }
 }

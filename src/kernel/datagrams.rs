@@ -1,19 +1,29 @@
-//! `Datagrams`: the seam between netlink and its tests, two methods wide.
+//! `Datagrams`: the seam between netlink and its tests; two methods are all that has to be written.
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use netlink_sys::Socket;
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{SysconfVar, sysconf};
 
+use super::child::{self, Outcome};
 use crate::wire::nldev::event;
 
 /// Sends and receives whole netlink datagrams; a socket in production, a tape in tests.
 pub trait Datagrams: Send {
     /// Sends one datagram to the kernel.
     fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
+
+    /// As [`Self::send`], for what the kernel may take longer to do than anybody wants to wait: it
+    /// does what a datagram asks for while that is being sent. The answer comes as ever, and after
+    /// [`Outcome::Stuck`] perhaps later.
+    fn send_within(&mut self, datagram: &[u8], limit: Duration) -> io::Result<Outcome> {
+        let _ = limit;
+        self.send(datagram).map(|()| Outcome::Done(Ok(())))
+    }
 
     /// Replaces the content of `into` by the next datagram of the kernel, whole.
     fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()>;
@@ -121,6 +131,15 @@ impl Datagrams for KernelSocket {
         } else {
             Err(io::ErrorKind::WriteZero.into())
         }
+    }
+
+    fn send_within(&mut self, datagram: &[u8], limit: Duration) -> io::Result<Outcome> {
+        // Both processes have the same socket: the child sends, the answer can be received here.
+        child::within(limit, || match retry(|| self.socket.send(datagram, 0)) {
+            Ok(sent) if sent == datagram.len() => Ok(()),
+            Ok(_) => Err(Errno::EMSGSIZE),
+            Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
+        })
     }
 
     fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {

@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR};
 use nix::errno::Errno;
 
 use super::Host;
+use super::child::Outcome;
 use super::datagrams::Datagrams;
 use crate::wire::Request;
 use crate::wire::nldev::attr_ids::*;
@@ -71,6 +73,14 @@ impl Machine {
         self
     }
 
+    /// Adds a program that a shell runs.
+    pub fn program(self, relative: &str, script: &str) -> Self {
+        let machine = self.file(relative, format!("#!/bin/sh\n{script}\n"));
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(machine.path(relative), mode).unwrap();
+        machine
+    }
+
     /// Adds a symbolic link.
     pub fn link(self, relative: &str, target: &str) -> Self {
         symlink(target, self.above(relative)).unwrap();
@@ -85,6 +95,10 @@ impl Machine {
     }
 
     fn above(&self, relative: &str) -> PathBuf {
+        assert!(
+            Path::new(relative).is_relative(),
+            "{relative} leaves the machine"
+        );
         let path = self.path(relative);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         path
@@ -99,6 +113,8 @@ pub enum Answer {
     Refused(Errno, Option<&'static str>),
     /// The attributes of each object.
     Data(Vec<Vec<u8>>),
+    /// None: the kernel keeps who sends the request, which is this child process.
+    Stuck(u32),
 }
 
 /// Answers a request, given its message type and its attributes.
@@ -112,6 +128,7 @@ pub fn host_with(root: &Path, kernel: Kernel) -> Host {
             Ok(Box::new(Conversation {
                 kernel: kernel.clone(),
                 answers: VecDeque::new(),
+                stuck: None,
             }))
         }),
     )
@@ -120,10 +137,34 @@ pub fn host_with(root: &Path, kernel: Kernel) -> Host {
 struct Conversation {
     kernel: Kernel,
     answers: VecDeque<Vec<u8>>,
+    stuck: Option<u32>,
 }
 
 impl Datagrams for Conversation {
     fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        let mut rest = datagram;
+        while let Some(length) = rest.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes)) {
+            let (message, behind) = rest.split_at(length as usize);
+            self.answer(message);
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    fn send_within(&mut self, datagram: &[u8], _limit: Duration) -> io::Result<Outcome> {
+        self.send(datagram)?;
+        let stuck = self.stuck.take();
+        Ok(stuck.map_or(Outcome::Done(Ok(())), |pid| Outcome::Stuck { pid }))
+    }
+
+    fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        *into = self.answers.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        Ok(())
+    }
+}
+
+impl Conversation {
+    fn answer(&mut self, datagram: &[u8]) {
         let u16_at = |at: usize| u16::from_ne_bytes([datagram[at], datagram[at + 1]]);
         let dump = u16_at(6) & NLM_F_DUMP == NLM_F_DUMP;
         let sequence = &datagram[8..12];
@@ -138,6 +179,10 @@ impl Datagrams for Conversation {
             self.answers.push_back(bytes);
         };
         let (errno, sentence) = match (self.kernel)(u16_at(4), &datagram[HEADER_LEN..]) {
+            Answer::Stuck(pid) => {
+                self.stuck = Some(pid);
+                return;
+            }
             Answer::Done => (0, None),
             Answer::Refused(errno, sentence) => (errno as i32, sentence),
             Answer::Data(objects) => {
@@ -150,7 +195,7 @@ impl Datagrams for Conversation {
         let mut verdict = (-errno).to_ne_bytes().to_vec();
         if dump && errno == 0 {
             message(NLMSG_DONE, 0, &verdict);
-            return Ok(());
+            return;
         }
         // NLM_F_CAPPED: the request's header alone is echoed; NLM_F_ACK_TLVS: a sentence follows.
         verdict.extend([0; HEADER_LEN]);
@@ -158,12 +203,6 @@ impl Datagrams for Conversation {
             verdict.extend(Request::new(0).text(1, sentence).body());
         }
         message(NLMSG_ERROR, 0x300, &verdict);
-        Ok(())
-    }
-
-    fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
-        *into = self.answers.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        Ok(())
     }
 }
 

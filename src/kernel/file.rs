@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::libc;
+
 /// An access to a file that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {}", .path.display())]
@@ -35,21 +37,49 @@ impl FileError {
 /// [`FileError`] for everything but absence.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     let fail = |source| FileError::new("read", path, source);
-    let file = match File::open(path) {
-        Ok(file) => file,
+    let Some(file) = if_there(File::open(path)).map_err(fail)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(Some(bytes))
+}
+
+/// As [`read`], of regular files only: a pipe or a terminal in the place of one is not waited for.
+///
+/// # Errors
+/// [`FileError`] for everything but absence; `InvalidInput` for what is no regular file.
+pub fn read_regular(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let fail = |source| FileError::new("read", path, source);
+    let mut how = OpenOptions::new();
+    how.read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let Some(file) = if_there(how.open(path)).map_err(fail)? else {
+        return Ok(None);
+    };
+    if !file.metadata().map_err(fail)?.is_file() {
+        let why = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+        return Err(fail(why));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(Some(bytes))
+}
+
+/// `None` for what does not exist.
+pub(super) fn if_there<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
         Err(error)
             if matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ) =>
         {
-            return Ok(None);
+            Ok(None)
         }
-        Err(error) => return Err(fail(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(Some(bytes))
+        Err(error) => Err(error),
+    }
 }
 
 /// The names in a folder, sorted; empty when it does not exist.
@@ -58,17 +88,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
 /// [`FileError`] for everything but absence.
 pub fn list(folder: &Path) -> Result<Vec<OsString>, FileError> {
     let fail = |source| FileError::new("list", folder, source);
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(fail(error)),
+    let Some(entries) = if_there(fs::read_dir(folder)).map_err(fail)? else {
+        return Ok(Vec::new());
     };
     let mut names = Vec::new();
     for entry in entries {
@@ -213,6 +234,16 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert_eq!(read(&path, 100).unwrap(), None);
+    }
+
+    #[test]
+    fn a_pipe_holds_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read_regular(&pipe, 100).is_err());
+        assert!(read_regular(dir.path(), 100).is_err());
+        assert_eq!(read_regular(&dir.path().join("none"), 100).unwrap(), None);
     }
 
     #[test]

@@ -4,15 +4,21 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub mod bounded;
+pub mod child;
 pub mod datagrams;
+pub mod entry;
+pub mod events;
 #[cfg(test)]
 pub mod fake;
 pub mod file;
 pub mod initramfs;
 pub mod interfaces;
 pub mod lock;
+pub mod log_file;
 mod messages;
 pub mod modprobe;
+pub mod module_loader;
 pub mod modules;
 pub mod mounts;
 pub mod namespace;
@@ -20,19 +26,25 @@ pub mod namespaces;
 pub mod netlink;
 pub mod netns;
 pub mod netns_sysfs;
+pub mod open_files;
 pub mod owner;
+pub mod pidfd;
 pub mod privilege;
 pub mod procfs;
+pub mod program;
 pub mod state;
+pub mod sysctl;
 pub mod sysfs;
 pub mod terminal;
 
 pub use datagrams::{Datagrams, Protocol};
+pub use events::Events;
 pub use file::FileError;
 pub use lock::{Lock, LockError};
+pub use log_file::{LogFile, LogFileError};
 pub use namespace::Namespace;
 pub use namespaces::Survey;
-pub use netlink::{Conn, Events, NetlinkError, Refusal};
+pub use netlink::{Conn, NetlinkError, Refusal};
 pub use netns::{Netns, NetnsError};
 pub use privilege::Privilege;
 pub use sysfs::{Sysfs, SysfsError};

@@ -28,10 +28,7 @@ pub fn release(host: &Host) -> Option<String> {
 
 /// Whether `module`, in its underscore spelling, can be had.
 pub fn availability(host: &Host, module: &str) -> Availability {
-    if host.sysfs().exists(format!("module/{module}")) {
-        return Availability::Present;
-    }
-    if is_built_in(host, module) {
+    if is_present(host, module) {
         return Availability::Present;
     }
     match index(host, "modules.dep") {
@@ -39,6 +36,11 @@ pub fn availability(host: &Host, module: &str) -> Availability {
         Some(text) if lists(&text, module) => Availability::Installed,
         Some(_) => Availability::Missing,
     }
+}
+
+/// Whether `module`, in its underscore spelling, is in the kernel: loaded, or built in.
+pub fn is_present(host: &Host, module: &str) -> bool {
+    host.sysfs().exists(format!("module/{module}")) || is_built_in(host, module)
 }
 
 /// Whether `module` is part of the kernel itself, which no file of modprobe can then configure.
@@ -58,6 +60,11 @@ pub fn link_types(host: &Host) -> Vec<String> {
     types.sort();
     types.dedup();
     types
+}
+
+/// Whether udev runs, which loads the modules of new devices, a while after they came.
+pub fn are_loaded_on_demand(host: &Host) -> bool {
+    host.path("/run/udev/control").symlink_metadata().is_ok()
 }
 
 fn index(host: &Host, name: &str) -> Option<String> {

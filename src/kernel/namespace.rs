@@ -8,7 +8,7 @@ use super::Host;
 use super::netns::NAME_FOLDERS;
 use super::netns::{Netns, NetnsError, NetnsId};
 use super::owner::Owner;
-use super::procfs::printable;
+use super::procfs::{Procfs, printable};
 
 /// A process, and who answers for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,19 @@ pub struct Process {
     pub comm: String,
     /// Its unit, container and pod.
     pub owner: Option<Owner>,
+}
+
+impl Process {
+    /// The process with this number; one that is gone, or cannot be looked at, is "?".
+    pub fn look(host: &Host, pid: u32) -> Self {
+        let procfs = Procfs::of(host);
+        let cgroup = procfs.cgroup(pid);
+        Self {
+            pid,
+            comm: procfs.comm(pid).unwrap_or_else(|| "?".to_owned()),
+            owner: cgroup.and_then(|text| Owner::read(&text)),
+        }
+    }
 }
 
 /// A process that holds a namespace without being in it.

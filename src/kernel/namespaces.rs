@@ -149,7 +149,8 @@ impl Found {
     }
 }
 
-fn process(procfs: &Procfs, pid: u32) -> Option<Process> {
+/// A process and its owner; `None` when it is gone.
+pub(super) fn process(procfs: &Procfs, pid: u32) -> Option<Process> {
     let comm = procfs.comm(pid)?;
     let owner = procfs.cgroup(pid).and_then(|text| Owner::read(&text));
     Some(Process { pid, comm, owner })

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN};
 use nix::errno::Errno;
 
+use super::child::Outcome;
 use super::datagrams::{Datagrams, Protocol};
 use super::messages::{Messages, verdict};
 use crate::wire::{DecodeError, Request};
@@ -44,6 +46,12 @@ pub enum NetlinkError {
     /// The kernel refused the request.
     #[error("{}", .0.errno.desc())]
     Refused(Refusal),
+    /// The kernel has not finished with the request in time. It may still do what it was asked for.
+    #[error("the kernel has not answered yet, and process {pid} waits in it for the answer")]
+    Stuck {
+        /// The child process that sent it.
+        pid: u32,
+    },
     /// The kernel dropped answers because the socket's buffer was full.
     #[error("the kernel dropped netlink answers, its buffer was full")]
     Overrun,
@@ -106,6 +114,27 @@ impl Conn {
     pub fn change(&mut self, request: &Request) -> Result<(), NetlinkError> {
         self.exchange(request, |_| Ok(()))?;
         Ok(())
+    }
+
+    /// As [`Self::change`], for a change that the kernel may be kept from by others: it is sent by a
+    /// child process, at the cost of a fork, and waited for no longer than `limit`. The connection
+    /// can be used whatever the outcome.
+    ///
+    /// # Errors
+    /// As [`Self::change`]; [`NetlinkError::Stuck`].
+    pub fn change_within(
+        &mut self,
+        request: &Request,
+        limit: Duration,
+    ) -> Result<(), NetlinkError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let datagram = request.datagram(self.sequence);
+        match self.datagrams.send_within(&datagram, limit) {
+            Ok(Outcome::Done(Ok(()))) => self.answer(request, |_| Ok(())).map(drop),
+            Ok(Outcome::Done(Err(errno))) => Err(NetlinkError::Transport(errno.into())),
+            Ok(Outcome::Stuck { pid }) => Err(NetlinkError::Stuck { pid }),
+            Err(error) => Err(NetlinkError::Transport(error)),
+        }
     }
 
     /// Asks for one object and decodes the data message of the answer.
@@ -223,12 +252,21 @@ impl Conn {
     fn exchange(
         &mut self,
         request: &Request,
-        mut data: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+        data: impl FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<Completeness, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
         self.datagrams
             .send(&request.datagram(self.sequence))
             .map_err(NetlinkError::Transport)?;
+        self.answer(request, data)
+    }
+
+    /// Receives the answer to the request that was sent last.
+    fn answer(
+        &mut self,
+        request: &Request,
+        mut data: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<Completeness, NetlinkError> {
         let one_message = !request.is_dump() && !request.is_acknowledged();
         let mut state = Completeness::Whole;
         // A bad entry is remembered, and the answer read to its end: the socket is used again.
@@ -269,48 +307,8 @@ impl Conn {
     }
 }
 
-/// Announcements, as they come; nothing is ever sent.
-pub struct Events {
-    datagrams: Box<dyn Datagrams>,
-    buffer: Vec<u8>,
-}
-
-impl Events {
-    /// Listens over `datagrams`.
-    pub fn new(datagrams: Box<dyn Datagrams>) -> Self {
-        Self {
-            datagrams,
-            buffer: Vec::new(),
-        }
-    }
-
-    /// Waits for the next datagram of netlink messages: type and body of each.
-    ///
-    /// # Errors
-    /// [`NetlinkError::Overrun`] when some were lost, after which more may come;
-    /// [`NetlinkError::Transport`], [`NetlinkError::Malformed`].
-    pub fn heard(&mut self) -> Result<Vec<(u16, Vec<u8>)>, NetlinkError> {
-        self.wait()?;
-        let mut messages = Vec::new();
-        for message in Messages(&self.buffer) {
-            let message = message?;
-            messages.push((message.kind, message.body.to_vec()));
-        }
-        Ok(messages)
-    }
-
-    /// Waits for the next datagram, whatever is in it.
-    ///
-    /// # Errors
-    /// As [`Self::heard`].
-    pub fn wait(&mut self) -> Result<&[u8], NetlinkError> {
-        self.datagrams.receive(&mut self.buffer).map_err(lost)?;
-        Ok(&self.buffer)
-    }
-}
-
 /// ENOBUFS: the socket's buffer was full, and the kernel dropped what came.
-fn lost(error: io::Error) -> NetlinkError {
+pub(super) fn lost(error: io::Error) -> NetlinkError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOBUFS) => NetlinkError::Overrun,
         _ => NetlinkError::Transport(error),

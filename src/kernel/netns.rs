@@ -67,6 +67,19 @@ pub enum NetnsError {
     },
 }
 
+impl NetnsError {
+    /// There is no such namespace, or no such process any more.
+    pub fn is_absent(&self) -> bool {
+        match self {
+            Self::Open { source, .. } => matches!(
+                source.raw_os_error().map(Errno::from_raw),
+                Some(Errno::ENOENT | Errno::ESRCH)
+            ),
+            Self::NotNetns { .. } | Self::Enter { .. } | Self::Thread { .. } => false,
+        }
+    }
+}
+
 fn source_text(error: &io::Error) -> &'static str {
     error
         .raw_os_error()

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::libc;
 
+use super::Host;
 use super::netns::{Netns, NetnsError};
 use super::sysfs::Sysfs;
 
@@ -40,6 +41,12 @@ impl NetnsSysfs {
                 _mount: mount,
             })
         })
+    }
+
+    /// The sysfs of the calling thread's namespace: `/sys` may show another one's, such as that
+    /// of an `ip netns exec`. `None` where none can be mounted; `/sys` must do then.
+    pub fn of_caller(host: &Host) -> Option<Self> {
+        Self::of(&Netns::current(host).ok()?).ok()?.ok()
     }
 
     /// Its files.
@@ -97,7 +104,6 @@ fn owned(result: libc::c_long) -> Result<OwnedFd, Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Host;
     use nix::sched::{CloneFlags, unshare};
 
     #[test]

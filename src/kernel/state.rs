@@ -1,6 +1,9 @@
 //! `Folder`: a folder of small records, each whole or not there; and the boot they belong to.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
 
 use super::Host;
 use super::file::{self, FileError};
@@ -51,7 +54,7 @@ impl Folder {
     /// [`FileError`].
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, FileError> {
         if is_name(name) {
-            file::read(&self.path.join(name), MAX_RECORD)
+            file::read_regular(&self.path.join(name), MAX_RECORD)
         } else {
             Ok(None)
         }
@@ -145,6 +148,11 @@ pub fn boot_id(host: &Host) -> Result<Option<String>, FileError> {
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty()))
+}
+
+/// The time since the machine was started, its sleep included: later in one boot is more.
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }
 
 #[cfg(test)]

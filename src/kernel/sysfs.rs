@@ -46,6 +46,11 @@ impl Sysfs {
         Self { root }
     }
 
+    /// Where a relative path of the tree lies, for messages.
+    pub fn place(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// The text of an attribute without white space around it; bad UTF-8 is replaced.
     ///
     /// # Errors

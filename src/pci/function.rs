@@ -126,7 +126,7 @@ pub fn of_member(sysfs: &Sysfs, class: &str, name: &str) -> Result<Option<PciAdd
     Ok(device.and_then(|device| device.parse().ok()))
 }
 
-fn if_there<T>(read: Result<T, SysfsError>) -> Result<Option<T>, SysfsError> {
+pub(super) fn if_there<T>(read: Result<T, SysfsError>) -> Result<Option<T>, SysfsError> {
     match read {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_absent() => Ok(None),

@@ -35,6 +35,7 @@ fn version(plugin: Plugin) -> String {
     let known = |value: Option<&'static str>| value.unwrap_or("unknown");
     let full = match plugin {
         Plugin::Rdma => "rdma-cni cni",
+        Plugin::IbSriov => "ib-sriov cni",
     };
     format!(
         "{full} version:{}, commit:{}, date:{}\n",

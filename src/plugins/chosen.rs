@@ -1,33 +1,44 @@
 //! `Chosen`: the plugin that the configuration names, for a binary under any other name.
 
 use super::Plugin;
+use super::ib_sriov::IbSriov;
 use super::log::Log;
 use super::rdma::Rdma;
+use crate::cni::call::Env;
 use crate::cni::config::load_error;
 use crate::cni::{Call, Code, Config, Failure, Verbs};
 use crate::kernel::Host;
 
 /// Every plugin, told apart by `type`.
 pub struct Chosen<'a> {
-    rdma: Rdma<'a>,
+    host: &'a Host,
+    env: &'a Env,
+    /// Goes to the plugin that is chosen.
+    log: Option<Log<'a>>,
 }
 
 impl<'a> Chosen<'a> {
     /// All plugins over one machine.
-    pub fn new(host: &'a Host, log: Log<'a>) -> Self {
+    pub fn new(host: &'a Host, env: &'a Env, log: Log<'a>) -> Self {
         Self {
-            rdma: Rdma::new(host, log),
+            host,
+            env,
+            log: Some(log),
         }
     }
 
-    fn by_type(&mut self, config: &Config<'_>) -> Result<&mut dyn Verbs, Failure> {
+    fn by_type(&mut self, config: &Config<'_>) -> Result<Box<dyn Verbs + 'a>, Failure> {
         let kind = config
             .object
             .text("type")
             .map_err(|error| load_error(&error))?;
-        match Plugin::named(&kind) {
-            Some(Plugin::Rdma) => Ok(&mut self.rdma),
-            None => {
+        let log = self.log.take();
+        match (Plugin::named(&kind), log) {
+            (Some(Plugin::Rdma), Some(log)) => Ok(Box::new(Rdma::new(self.host, log))),
+            (Some(Plugin::IbSriov), Some(log)) => {
+                Ok(Box::new(IbSriov::new(self.host, self.env, log)))
+            }
+            _ => {
                 let known = Plugin::ALL.map(Plugin::name).join(", ");
                 let msg = format!("no plugin of type {kind:?} in this binary");
                 Err(Failure::new(Code::INVALID_CONFIG, msg).details(format!(

@@ -53,8 +53,13 @@ pub fn lease(error: &LeaseError) -> Failure {
             .details("remove the records of containers that are gone from /var/lib/cni/rdma"),
         LeaseError::NoBootId => Failure::new(Code::IO, chain(error))
             .details("/proc must be mounted where the plugin runs"),
-        LeaseError::Lost { .. } => Failure::new(DEVICE_AWAY, chain(error))
-            .details("somebody else moved it at the same time, or its driver was unbound"),
+        LeaseError::Lost { .. } | LeaseError::NotHome { .. } => {
+            Failure::new(DEVICE_AWAY, chain(error))
+                .details("somebody else moved it at the same time, or its driver was unbound")
+        }
+        LeaseError::NameTaken { .. } | LeaseError::NoFreeName { .. } => Failure::new(DEVICE_IN_USE, chain(error)).details(
+            "set another rdmaDeviceName, a pattern such as rdma_%d, or keep; before Linux 7.3 a name is taken in every namespace",
+        ),
         LeaseError::NotRolledBack { cause, .. } => Failure::new(lease(cause).code, chain(error))
             .details("the record was kept: DEL brings the device home"),
     }
@@ -98,11 +103,14 @@ pub fn rdma(error: &RdmaError) -> Failure {
 /// How to get into exclusive mode.
 pub const EXCLUSIVE: &str = "in shared mode a device cannot be moved. Run rdmactl system set netns exclusive --persist: it takes effect at once when no other network namespace exists, and at the next boot otherwise";
 
-fn netlink(error: &NetlinkError) -> Failure {
+/// A kernel that cannot be asked, or says no.
+pub fn netlink(error: &NetlinkError) -> Failure {
     let code = match error {
         NetlinkError::Open { .. } | NetlinkError::Transport(_) => Code::IO,
         NetlinkError::Refused(_) => NOT_MOVABLE,
-        NetlinkError::Overrun | NetlinkError::Unstable => Code::TRY_AGAIN,
+        NetlinkError::Overrun | NetlinkError::Unstable | NetlinkError::Stuck { .. } => {
+            Code::TRY_AGAIN
+        }
         NetlinkError::Malformed(_) => Code::INTERNAL,
     };
     Failure::new(code, chain(error))

@@ -7,15 +7,21 @@ use crate::cni::serve;
 use crate::kernel::Host;
 
 pub mod about;
+pub mod attach_fault;
 pub mod chosen;
+pub mod device_info;
 pub mod fault;
+pub mod ib_sriov;
 pub mod log;
+pub mod mode;
 pub mod netns;
 pub mod rdma;
+pub mod valid;
 
 pub use about::about;
 
 use chosen::Chosen;
+use ib_sriov::IbSriov;
 use log::Log;
 use rdma::Rdma;
 
@@ -24,16 +30,19 @@ use rdma::Rdma;
 pub enum Plugin {
     /// Moves the RDMA device of an interface that another plugin set up.
     Rdma,
+    /// Gives a container an InfiniBand VF.
+    IbSriov,
 }
 
 impl Plugin {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Rdma];
+    pub const ALL: [Self; 2] = [Self::Rdma, Self::IbSriov];
 
     /// The name of its binary, and its `type` in a configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rdma => "rdma",
+            Self::IbSriov => "ib-sriov",
         }
     }
 
@@ -58,10 +67,11 @@ pub struct Stdio<'a> {
 /// Exactly one JSON document is written to `out`, or nothing where the protocol wants nothing.
 pub fn run(plugin: Option<Plugin>, env: &Env, stdio: Stdio<'_>, host: &Host) -> u8 {
     let name = plugin.map_or("rdmactl", Plugin::name);
-    let log = Log::new(name, stdio.err);
+    let log = Log::new(name, stdio.err).traced(env);
     let outcome = match plugin {
         Some(Plugin::Rdma) => serve::serve(env, stdio.input, &mut Rdma::new(host, log)),
-        None => serve::serve(env, stdio.input, &mut Chosen::new(host, log)),
+        Some(Plugin::IbSriov) => serve::serve(env, stdio.input, &mut IbSriov::new(host, env, log)),
+        None => serve::serve(env, stdio.input, &mut Chosen::new(host, env, log)),
     };
     let written = stdio
         .out

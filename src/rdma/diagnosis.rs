@@ -219,14 +219,22 @@ fn refused(host: &Host, conn: Option<&mut Conn>, errno: Errno, attempt: Attempt<
 
 /// The driver of the hardware below a device; software devices have none.
 fn driver(host: &Host, device: &str) -> Option<String> {
+    let path = format!("{}/device/driver", folder(device)?);
+    host.sysfs().link_name(path).ok()
+}
+
+/// Whether a device is one that nobody can delete.
+pub(super) fn is_hardware(host: &Host, device: &str) -> bool {
+    // Before 5.11 soft-RoCE had the parent of its interface for its own, and this attribute.
+    let is_soft = || folder(device).is_some_and(|at| host.sysfs().exists(at + "/parent"));
+    driver(host, device).is_some() && !is_soft()
+}
+
+fn folder(device: &str) -> Option<String> {
     // The kernel writes `!` for `/` in file names (kobject_set_name_vargs).
-    let folder = device.replace('/', "!");
-    if matches!(folder.as_str(), "" | "." | "..") {
-        return None;
-    }
-    let sysfs = host.sysfs();
-    let path = format!("class/infiniband/{folder}/device/driver");
-    sysfs.link_name(path).ok()
+    let name = device.replace('/', "!");
+    let sound = !matches!(name.as_str(), "" | "." | "..");
+    sound.then(|| format!("class/infiniband/{name}"))
 }
 
 /// Why a network namespace cannot be used.

@@ -69,7 +69,7 @@ fn asked_before(conn: &mut Conn, selector: &PortSelector) -> Result<Option<Port>
 }
 
 /// All ports of some devices; one that disappears meanwhile has none.
-fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Vec<Port>, RdmaError> {
+pub(super) fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Vec<Port>, RdmaError> {
     let of_one = |device: &Device| {
         let index = device.index;
         (1..=device.last_port.unwrap_or(0)).map(move |number| port::get(index, number))
@@ -109,13 +109,4 @@ pub fn add(
         )),
         Ok(()) => Ok(()),
     }
-}
-
-/// Removes a software device.
-///
-/// # Errors
-/// [`RdmaError::Refused`] with EINVAL when its driver does not let users delete it.
-pub fn delete(conn: &mut Conn, device: &Device) -> Result<(), RdmaError> {
-    conn.change(&wire::delete(device.index))
-        .map_err(|error| RdmaError::refused(error, format!("delete {}", device.name)))
 }

@@ -1,10 +1,11 @@
 //! Whereabouts: which network namespace a device, or an interface, lives in.
 
+use super::away;
 use super::device;
 use super::error::RdmaError;
 use super::system;
 use crate::kernel::namespaces::{self, Depth};
-use crate::kernel::{Conn, Host, Namespace, NetnsError, interfaces};
+use crate::kernel::{Conn, FileError, Host, Namespace, NetnsError, Survey, Sysfs, interfaces};
 use crate::types::{Guid, NetnsMode};
 use crate::wire::nldev::device::Device;
 
@@ -101,6 +102,20 @@ pub fn search(host: &Host, conn: &mut Conn, wanted: Wanted<'_>) -> Result<Search
         }
     }
     Ok(search)
+}
+
+/// The namespaces to look into for everything there is. Those that nothing but an open file or a
+/// thread keeps are looked for when devices are away from the namespace of `sysfs`: that costs a
+/// system call for every thread and file on the machine.
+///
+/// # Errors
+/// [`FileError`] when `/proc` cannot be listed.
+pub fn everywhere(host: &Host, sysfs: &Sysfs) -> Result<Survey, FileError> {
+    let depth = match away::list(sysfs) {
+        Ok(away) if away.is_empty() => Depth::Processes,
+        _ => Depth::Files,
+    };
+    namespaces::survey(host, depth)
 }
 
 /// The namespaces other than the caller's that have an interface of this name; those that cannot

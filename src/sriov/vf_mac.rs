@@ -28,9 +28,8 @@ pub fn vfs_with_mac(host: &Host, mac: Mac) -> Result<Vec<PciAddr>, VfMacError> {
     let mut found = BTreeSet::new();
     let mut conn = None;
     for name in sysfs.list_if_there("class/net")? {
-        let has_vfs = sysfs
-            .read(format!("class/net/{name}/device/sriov_numvfs"))
-            .is_ok_and(|number| number.parse().is_ok_and(|n: u32| n > 0));
+        // sriov_numvfs would wait for whoever is creating VFs.
+        let has_vfs = sysfs.exists(format!("class/net/{name}/device/virtfn0"));
         let index = sysfs.read(format!("class/net/{name}/ifindex"));
         let Some(index) = index.ok().and_then(|index| index.parse().ok()) else {
             continue;

@@ -14,6 +14,11 @@ impl AuxName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The number at its end.
+    pub fn number(&self) -> Option<u32> {
+        self.0.rsplit('.').next()?.parse().ok()
+    }
 }
 
 impl fmt::Display for AuxName {

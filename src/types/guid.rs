@@ -33,6 +33,12 @@ impl Guid {
         self.0 != 0 && self.0 != u64::MAX
     }
 
+    /// The address of a group rather than of one device: the lowest bit of the first byte is set
+    /// (EUI-64).
+    pub const fn is_group(self) -> bool {
+        self.0 >> 56 & 1 == 1
+    }
+
     /// The form of iproute2's `rdma` and of sysfs: `0011:2233:4455:6677`.
     pub fn quads(self) -> String {
         // Two of them stand in each line of a listing, where formatting costs ten times as much.

@@ -3,9 +3,13 @@
 pub mod auto_criteria;
 pub mod aux_name;
 pub mod device_id;
+pub mod driver_name;
 pub mod frmr_key;
 pub mod guid;
 pub mod ifname;
+pub mod interval;
+pub mod ip_net;
+pub mod link_policy;
 pub mod mac;
 pub mod near;
 pub mod netns_mode;
@@ -13,19 +17,28 @@ pub mod number_list;
 pub mod pci_addr;
 pub mod port;
 pub mod rdma_name;
+pub mod rdma_naming;
+pub mod shell;
+pub mod vlan;
 
 pub use auto_criteria::AutoCriteria;
 pub use aux_name::AuxName;
 pub use device_id::DeviceId;
+pub use driver_name::DriverName;
 pub use frmr_key::FrmrKey;
 pub use guid::Guid;
 pub use ifname::IfName;
+pub use interval::Interval;
+pub use ip_net::IpNet;
+pub use link_policy::LinkPolicy;
 pub use mac::Mac;
 pub use netns_mode::NetnsMode;
 pub use number_list::NumberList;
 pub use pci_addr::PciAddr;
 pub use port::{DeviceSelector, PortSelector};
 pub use rdma_name::RdmaName;
+pub use rdma_naming::{RdmaNamePattern, RdmaNaming};
+pub use vlan::{Vlan, VlanProto};
 
 /// Why a word is not the value it should be.
 ///

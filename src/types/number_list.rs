@@ -15,6 +15,14 @@ impl NumberList {
         &self.0
     }
 
+    /// The number, of a list that has a single one.
+    pub fn only(&self) -> Option<u64> {
+        match &self.0[..] {
+            [one] if one.start() == one.end() => Some(*one.start()),
+            _ => None,
+        }
+    }
+
     /// Whether the list has the number; what is absent is in no list.
     pub fn has(&self, number: impl Into<Option<u64>>) -> bool {
         let number = number.into();
@@ -68,6 +76,10 @@ mod tests {
             assert_eq!(list.has(number), there, "{number}");
         }
         assert!(!list.has(None));
+        let only = |list: &str| list.parse::<NumberList>().unwrap().only();
+        assert_eq!(only("0x1f"), Some(31));
+        assert_eq!(only("5-5"), Some(5));
+        assert_eq!((only("5-6"), only("5,5")), (None, None));
         for wrong in [
             "",
             ",",

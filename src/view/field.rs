@@ -10,6 +10,8 @@ pub enum Value {
     Number(u64),
     /// A number that may be below zero.
     Signed(i64),
+    /// A finite number with a fraction.
+    Decimal(f64),
     /// A switch.
     Flag(bool),
     /// A word.
@@ -223,6 +225,9 @@ fn print(value: &Value, out: &mut String) {
         Value::Number(number) => digits(*number, out),
         Value::Signed(number) => {
             // Writing to a string does not fail.
+            let _ = write!(out, "{number}");
+        }
+        Value::Decimal(number) => {
             let _ = write!(out, "{number}");
         }
         Value::Flag(true) => out.push_str("on"),

@@ -24,6 +24,12 @@ pub fn render(rows: impl IntoIterator<Item = impl Borrow<Row>>, pretty: bool) ->
     out
 }
 
+/// A document of [`render`] as a part of a line. A string has no line break in it: those that are
+/// there stand between records.
+pub fn unbroken(document: &str) -> String {
+    document.replace('\n', "")
+}
+
 /// One record as an object on a line of its own.
 pub fn line(row: &Row) -> String {
     let mut out = String::new();
@@ -55,10 +61,10 @@ fn object(out: &mut String, row: &Row, pretty: bool) {
 fn value(out: &mut String, shown: &Value, pretty: bool) {
     match shown {
         Value::Number(number) => digits(*number, out),
-        Value::Signed(number) => {
-            // Writing to a string does not fail.
-            let _ = write!(out, "{number}");
-        }
+        // Writing to a string does not fail.
+        Value::Signed(number) => drop(write!(out, "{number}")),
+        // Never with an exponent, which JSON would allow but not every reader.
+        Value::Decimal(number) => drop(write!(out, "{number}")),
         Value::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Value::Text(text) => word(out, text),
         Value::List(values) => {
@@ -149,5 +155,27 @@ mod tests {
         let out = render(&[vec![Field::new("ifname", "NAME", nasty)]], false);
         let read: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(read[0]["ifname"], nasty);
+        let line = unbroken(&out);
+        assert!(!line.contains('\n'));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&line).unwrap(),
+            read
+        );
+    }
+
+    #[test]
+    fn numbers_with_a_fraction() {
+        for (number, text) in [
+            (0.0, "0"),
+            (1.5, "1.5"),
+            (1e18, "1000000000000000000"),
+            (0.0000116, "0.0000116"),
+        ] {
+            let field = Field::with_text("rate", "", String::new(), Value::Decimal(number));
+            let out = render(&[vec![field]], false);
+            assert_eq!(out, format!("[{{\"rate\":{text}}}\n]\n"));
+            let read: serde_json::Value = serde_json::from_str(&out).unwrap();
+            assert_eq!(read[0]["rate"].as_f64(), Some(number));
+        }
     }
 }

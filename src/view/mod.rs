@@ -3,20 +3,29 @@
 use std::borrow::Borrow;
 use std::io::{self, Write};
 
+pub mod attachment;
 pub mod boot;
 pub mod device;
 pub mod event;
 pub mod explain;
 pub mod field;
+pub mod finding;
+pub mod frame;
+pub mod held;
 pub mod json;
 pub mod link;
 pub mod names;
 pub mod namespace;
+pub mod reclaim;
 pub mod resource;
 pub mod statistic;
 pub mod system;
 pub mod table;
 pub mod text;
+pub mod time;
+pub mod topology;
+pub mod users;
+pub mod vf;
 
 pub use field::{Field, Row, Text, Value};
 
@@ -53,6 +62,8 @@ pub struct View<'a> {
     joint: Option<&'static str>,
     /// Several commands print at once: what they have printed so far.
     gathered: Option<String>,
+    /// Rows are kept back.
+    held: Option<Vec<Row>>,
 }
 
 /// This much is printed, whatever is to come.
@@ -66,6 +77,7 @@ impl<'a> View<'a> {
             style,
             joint: None,
             gathered: None,
+            held: None,
         }
     }
 
@@ -88,6 +100,10 @@ impl<'a> View<'a> {
     /// # Errors
     /// As [`Self::rows`].
     pub fn list(&mut self, rows: impl IntoIterator<Item = impl Borrow<Row>>) -> io::Result<()> {
+        if let Some(held) = &mut self.held {
+            held.extend(rows.into_iter().map(|row| row.borrow().clone()));
+            return Ok(());
+        }
         let output = match self.style.format {
             Format::Text => text::render(rows, self.style.oneline),
             Format::Json => {
@@ -103,6 +119,30 @@ impl<'a> View<'a> {
             }
         };
         self.raw(&output)
+    }
+
+    /// Prints records as text, in a place where others would be a table.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn text(&mut self, rows: &[Row]) -> io::Result<()> {
+        let text = text::render(rows, self.style.oneline);
+        self.raw(&text)
+    }
+
+    /// Keeps the rows of the commands that follow back.
+    pub fn hold(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// The rows kept back since they were last asked for.
+    pub fn held(&mut self) -> Vec<Row> {
+        self.held.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Prints rows again; those still kept back are dropped.
+    pub fn release(&mut self) {
+        self.held = None;
     }
 
     /// Makes the documents that follow the elements of one array.
@@ -169,6 +209,17 @@ impl<'a> View<'a> {
         }
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
+    }
+
+    /// Says that there was nothing to do, and why; to programs, an empty array.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn remark(&mut self, text: &str) -> io::Result<()> {
+        match self.style.format {
+            Format::Json => self.rows(&[]),
+            Format::Text | Format::Table { .. } => self.raw(&format!("{text}\n")),
+        }
     }
 
     /// What a command prints that has nothing to show: an empty array for programs.

@@ -1,8 +1,10 @@
 //! Namespaces in words: what each is, who is in it, and the way in.
 
+use super::{Field, Row};
 use crate::kernel::Namespace;
 use crate::kernel::namespace::Process;
 use crate::kernel::owner::{Owner, Runtime};
+pub use crate::types::shell::quoted;
 
 /// A person reads so many and no more.
 pub const MAX_LISTED: usize = 10;
@@ -59,7 +61,81 @@ pub fn describe(namespace: &Namespace) -> String {
     format!("{} ({})", namespace.word(), facts.join(", "))
 }
 
-fn process(process: &Process) -> String {
+/// The namespace of a record, as fields of it; with details also its inode and the first process
+/// in it.
+pub fn fields(namespace: &Namespace, details: bool) -> Row {
+    let mut row = vec![Field::new("netns", "NETNS", namespace.word())];
+    if !details {
+        return row;
+    }
+    row.push(Field::new("netns_inode", "NETNS INODE", namespace.id.0));
+    if let Some(process) = occupant(namespace) {
+        row.push(Field::new("netns_pid", "NETNS PID", process.pid));
+        row.push(Field::new(
+            "netns_comm",
+            "NETNS COMMAND",
+            process.comm.as_str(),
+        ));
+        row.extend(process.owner.iter().flat_map(owned_by));
+    }
+    row
+}
+
+/// The first process in a namespace. Everybody is in the initial one, and the caller in his.
+fn occupant(namespace: &Namespace) -> Option<&Process> {
+    let told = !namespace.is_initial && !namespace.is_current;
+    namespace.processes.first().filter(|_| told)
+}
+
+/// A namespace and the first process in it, for where there is little room.
+pub(super) fn holder(namespace: &Namespace) -> String {
+    match occupant(namespace) {
+        Some(first) => format!("{}, {}", namespace.word(), process(first)),
+        None => namespace.word(),
+    }
+}
+
+/// The unit, container and pod of the process in a namespace.
+fn owned_by(owner: &Owner) -> Row {
+    let unit = owner.unit.as_ref().map(|unit| unit.name.as_str());
+    let container = owner.container.as_ref().map(|each| each.id.as_str());
+    let word = |key, head, word: Option<&str>| word.map(|word| Field::new(key, head, word));
+    [
+        word("netns_unit", "NETNS UNIT", unit),
+        word("netns_container", "NETNS CONTAINER", container),
+        word("netns_pod", "NETNS POD", owner.pod.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A row with the fields of its namespace: at the end for programs and tables, and in text at the
+/// end of the first line.
+pub fn labelled(row: Row, label: &[Field]) -> Row {
+    let broken = row.iter().position(|field| field.broken);
+    let mut row = row;
+    let Some(at) = broken else {
+        row.extend_from_slice(label);
+        return row;
+    };
+    let in_text = label.iter().cloned().map(|field| Field {
+        head: "".into(),
+        ..field.not_in_json()
+    });
+    row.splice(at..at, in_text);
+    row.extend(label.iter().cloned().map(Field::not_in_text));
+    row
+}
+
+/// The row without the fields of a namespace.
+pub fn unlabelled(mut row: Row) -> Row {
+    row.retain(|field| !field.key.starts_with("netns"));
+    row
+}
+
+/// A process: its number, its command, and who answers for it.
+pub fn process(process: &Process) -> String {
     let owner = process.owner.as_ref().map(owner).unwrap_or_default();
     format!("pid {} {}{owner}", process.pid, process.comm)
 }
@@ -119,18 +195,8 @@ pub fn inside(namespace: &Namespace, command: &str) -> Option<String> {
     Some(format!("nsenter --net={way} {command}"))
 }
 
-/// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.,:/@%+=".contains(&b);
-    if !word.is_empty() && word.bytes().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::view) mod tests {
     use super::*;
     use crate::kernel::namespace::Holder;
     use crate::kernel::netns::NetnsId;
@@ -182,18 +248,5 @@ pub(super) mod tests {
             inside(&held, "x").unwrap(),
             "nsenter --net=/proc/1/ns/net x"
         );
-    }
-
-    #[test]
-    fn a_shell_reads_the_word_back() {
-        for (word, shell) in [
-            ("pod1", "pod1"),
-            ("", "''"),
-            ("a b", "'a b'"),
-            ("it's", "'it'\\''s'"),
-            ("$x", "'$x'"),
-        ] {
-            assert_eq!(quoted(word), shell);
-        }
     }
 }

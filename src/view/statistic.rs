@@ -1,8 +1,9 @@
 //! `statistic`: counters, modes and optional counters as rows.
 
-use super::{Field, Row};
+use super::{Field, Row, Value};
 use crate::rdma::resource::words::qp_type;
 use crate::rdma::statistic::Target;
+use crate::rdma::statistic::rate::{Rate, Rates};
 use crate::types::AutoCriteria;
 use crate::wire::nldev::device::Device;
 use crate::wire::nldev::statistic::Counter;
@@ -12,14 +13,19 @@ use crate::wire::nldev::statistic::optional::OptionalCounter;
 use crate::wire::nldev::statistic::queue_pair::QpCounters;
 
 /// The counters of one port. iproute2 gives no index here.
-pub fn port(target: &Target, counters: &[Counter]) -> Row {
+pub fn port(target: &Target, counters: &[Counter], rates: &Rates) -> Row {
     let mut row = vec![name(target), number(target)];
-    row.extend(counters.iter().map(counter));
+    row.extend(counters.iter().flat_map(|each| counter(each, rates)));
     row
 }
 
 /// A counter of queue pairs; `comm` is the name of its process, where that can be read.
-pub fn queue_pair(target: &Target, counters: &QpCounters, comm: Option<&str>) -> Row {
+pub fn queue_pair(
+    target: &Target,
+    counters: &QpCounters,
+    comm: Option<&str>,
+    rates: &Rates,
+) -> Row {
     let mut row = vec![
         index(target.index),
         name(target),
@@ -42,7 +48,8 @@ pub fn queue_pair(target: &Target, counters: &QpCounters, comm: Option<&str>) ->
         (None, Some(comm)) => row.push(Field::new("comm", "COMMAND", comm)),
         (None, None) => {}
     }
-    row.extend(counters.counters.iter().map(counter));
+    let all = counters.counters.iter();
+    row.extend(all.flat_map(|each| counter(each, rates)));
     let lqpns: Vec<String> = counters.lqpns.iter().map(u32::to_string).collect();
     row.push(
         Field::with_text(
@@ -57,7 +64,7 @@ pub fn queue_pair(target: &Target, counters: &QpCounters, comm: Option<&str>) ->
 }
 
 /// The counters of one memory region.
-pub fn memory_region(device: &Device, region: &MrCounters) -> Row {
+pub fn memory_region(device: &Device, region: &MrCounters, rates: &Rates) -> Row {
     let name = format!("dev {} ", device.name);
     let mut row = vec![
         index(device.index),
@@ -66,7 +73,8 @@ pub fn memory_region(device: &Device, region: &MrCounters) -> Row {
     if let Some(mrn) = region.mrn {
         row.push(Field::new("mrn", "MEMORY REGION", mrn));
     }
-    row.extend(region.counters.iter().map(counter));
+    let all = region.counters.iter();
+    row.extend(all.flat_map(|each| counter(each, rates)));
     row
 }
 
@@ -119,7 +127,8 @@ pub fn bound(target: &Target, counter: u32, lqpn: u32) -> Row {
 }
 
 /// The same record for a table: a line for each counter, for there are too many for columns.
-pub fn spread(row: &Row, counters: &[Counter]) -> Vec<Row> {
+/// Where rates were asked for they have one, before there is any too: columns do not jump.
+pub fn spread(row: &Row, counters: &[Counter], rates: Option<&Rates>) -> Vec<Row> {
     let heads = || row.iter().filter(|field| !field.head.is_empty()).cloned();
     if counters.is_empty() {
         return vec![heads().collect()];
@@ -127,7 +136,12 @@ pub fn spread(row: &Row, counters: &[Counter]) -> Vec<Row> {
     let line = |counter: &Counter| {
         let named = Field::new("name", "NAME", counter.name.as_str());
         let value = Field::new("value", "VALUE", counter.value);
-        heads().chain([named, value]).collect()
+        let rate = rates.map(|rates| {
+            let rate = rates.of(&counter.name).map(for_people);
+            let shown = rate.map_or(Value::from(""), Value::Decimal);
+            Field::new("per_second", "PER SECOND", shown)
+        });
+        heads().chain([named, value]).chain(rate).collect()
     };
     counters.iter().map(line).collect()
 }
@@ -145,7 +159,56 @@ fn number(target: &Target) -> Field {
     Field::new("port", "PORT", target.port).not_in_text()
 }
 
-fn counter(counter: &Counter) -> Field {
+/// A counter, and beside it its rate, where it has one.
+fn counter(counter: &Counter, rates: &Rates) -> Row {
     let text = format!("    {} {} ", counter.name, counter.value);
-    Field::with_text(counter.name.clone(), "", text, counter.value).broken()
+    let value = Field::with_text(counter.name.clone(), "", text, counter.value);
+    let mut row = vec![value.broken()];
+    row.extend(rates.of(&counter.name).map(|rate| {
+        let key = format!("{}_per_second", counter.name);
+        let text = format!("per_second {} ", for_people(rate));
+        let number = rounded(rate.per_second(), DIGITS_FOR_PROGRAMS);
+        Field::with_text(key, "", text, Value::Decimal(number))
+    }));
+    row
+}
+
+/// The clock that rates are measured by is no better.
+const DIGITS_FOR_PROGRAMS: i32 = 6;
+const DIGITS_FOR_PEOPLE: i32 = 3;
+
+fn for_people(rate: Rate) -> f64 {
+    rounded(rate.per_second(), DIGITS_FOR_PEOPLE)
+}
+
+/// At least so many digits, and all of those before the point: what counted at all is never 0.
+fn rounded(number: f64, digits: i32) -> f64 {
+    if number == 0.0 {
+        return number;
+    }
+    let places = (digits - 1 - number.log10().floor() as i32).max(0);
+    let scale = 10f64.powi(places);
+    (number * scale).round() / scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_that_mean_something() {
+        for (number, people, programs) in [
+            (0.0, "0", "0"),
+            (1.0 / 86_400.0, "0.0000116", "0.0000115741"),
+            (0.333_333_333, "0.333", "0.333333"),
+            (9.999_9, "10", "9.9999"),
+            (12.345_678_9, "12.3", "12.3457"),
+            (150.444_444, "150", "150.444"),
+            (1_234_567.8, "1234568", "1234568"),
+            (2e19, "20000000000000000000", "20000000000000000000"),
+        ] {
+            assert_eq!(rounded(number, DIGITS_FOR_PEOPLE).to_string(), people);
+            assert_eq!(rounded(number, DIGITS_FOR_PROGRAMS).to_string(), programs);
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub fn render(rows: &[impl Borrow<Row>], width: u16) -> String {
 }
 
 /// Names come from anywhere; none may steer the terminal.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -1,7 +1,8 @@
 //! `Request`: a message to the kernel while it is being written.
 
 use netlink_packet_core::{
-    Emitable, NLA_F_NESTED, NLA_HEADER_SIZE, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader,
+    Emitable, NLA_F_NESTED, NLA_HEADER_SIZE, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP,
+    NLM_F_REQUEST, NetlinkHeader,
 };
 
 /// Bytes of `struct nlmsghdr`.
@@ -19,6 +20,15 @@ impl Request {
     /// One question or change, answered by data messages if any and then by an acknowledgement.
     pub fn new(kind: u16) -> Self {
         Self::with_flags(kind, NLM_F_REQUEST | NLM_F_ACK)
+    }
+
+    /// A change that makes an object, beside others of the same key: an address, a route.
+    pub fn appending(kind: u16) -> Self {
+        Self {
+            kind,
+            flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
+            body: Vec::new(),
+        }
     }
 
     /// One question, answered by one data message or a refusal; no acknowledgement follows.

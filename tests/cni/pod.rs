@@ -97,8 +97,13 @@ pub struct Machine {
 
 impl Machine {
     pub fn new() -> Self {
+        Self::with(&[(VF, 0x11), (OTHER, 0), (SF, 0x33)])
+    }
+
+    /// One device per entry: the folder of its function and its GUID.
+    pub fn with(devices: &[(&str, u64)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let core = RdmaCore::new(dir.path(), &[(VF, 0x11), (OTHER, 0), (SF, 0x33)]);
+        let core = RdmaCore::new(dir.path(), devices);
         fs::create_dir_all(dir.path().join("run/netns")).unwrap();
         Self { core, dir }
     }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::namespace::{Held, Named};
-use crate::output::{Output, run};
+use crate::output::{Output, Started, run};
 use crate::pci;
+use crate::terminal::Terminal;
 
 /// Where the binary under test has its names.
 pub(crate) const FACES: &str = "/run/lab/faces";
@@ -43,6 +44,21 @@ impl Lab {
         let mut words = line.split(' ').filter(|word| !word.is_empty());
         let program = words.next().expect("a command has a name");
         run(clean(program).args(words), "")
+    }
+
+    /// The words of `line`, as [`Self::exec`] has them, on a terminal that they control.
+    pub(crate) fn on_terminal(&self, line: &str, columns: u16, lines: u16) -> Terminal {
+        let words = line.split(' ').filter(|word| !word.is_empty());
+        let mut command = clean("setsid");
+        command.arg("--ctty").args(words).env("TERM", "xterm");
+        Terminal::new(command, columns, lines)
+    }
+
+    /// A command that goes on while the case does.
+    pub(crate) fn start(&self, line: &str) -> Started {
+        let mut words = line.split(' ').filter(|word| !word.is_empty());
+        let program = words.next().expect("a command has a name");
+        Started::new(clean(program).args(words))
     }
 
     /// A plugin as a runtime calls it; `env` comes on top of container `lab-container` and interface `eth0`.

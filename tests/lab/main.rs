@@ -19,7 +19,10 @@ mod namespace;
 mod output;
 mod pci;
 mod report;
+mod running;
 mod snapshot;
+mod soft_roce;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
 //! Running a command and saying what is expected of it; a disappointed expectation shows everything.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
@@ -56,6 +56,49 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Output {
             .unwrap_or_else(|| 128 + done.status.signal().unwrap_or(0)),
         stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+    }
+}
+
+/// A command under way, of which a line is read at a time.
+pub(crate) struct Started {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Started {
+    pub(crate) fn new(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Self { child, lines }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line, when it comes.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> String {
+        let line = self.lines.next().expect("it prints no more");
+        line.expect("its output is text")
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&mut self) -> Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+}
+
+/// It ends with its reader.
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -17,13 +17,13 @@ use crate::view::resource::Show;
 use crate::wire::nldev::resource::Query;
 
 /// Objects that the kernel tracks: queue pairs, memory regions, ...
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Resource {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Show how many objects devices have, or the objects of one kind
     #[command(
@@ -46,7 +46,7 @@ enum Verb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Change {
     /// Pools of fast registration memory regions
     #[command(
@@ -62,7 +62,7 @@ enum Change {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum PoolChange {
     /// Set how long unused handles stay
     #[command(override_usage = "rdmactl resource set frmr_pools dev <DEV> aging <SECONDS>")]
@@ -85,6 +85,10 @@ fn plain(word: &str) -> Result<String, std::convert::Infallible> {
 }
 
 impl Resource {
+    pub(super) fn only_shows(&self) -> bool {
+        matches!(self.verb, None | Some(Verb::Show { .. }))
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
         match self.verb {
             None => counts(cx, conn, None),

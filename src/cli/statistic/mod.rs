@@ -1,30 +1,30 @@
 //! `statistic`: counters of ports, queue pairs and memory regions.
 
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 
 use super::words::unmarked;
 use super::{Context, Failure};
 use crate::kernel::Conn;
-use crate::rdma::RdmaError;
 use crate::rdma::statistic::{Target, target};
 use crate::types::{Invalid, NumberList, PortSelector};
-use crate::view::statistic::spread;
-use crate::view::{Format, Row};
-use crate::wire::nldev::statistic::Counter;
 
+mod listing;
 mod optional;
 mod queue_pair;
 mod show;
 
 /// Counters of ports, queue pairs and memory regions
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Statistic {
+    /// Show beside each counter how much it grows in a second
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "rate", global = true)]
+    rate: bool,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
 /// The order is iproute2's: `m` is `mr`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Show hardware counters
     #[command(visible_alias = "list")]
@@ -57,11 +57,32 @@ enum Verb {
 }
 
 impl Statistic {
+    pub(super) fn only_shows(&self) -> bool {
+        match &self.verb {
+            None | Some(Verb::Show { .. } | Verb::Mr(_) | Verb::Mode { .. }) => true,
+            Some(Verb::Qp { verb }) => verb.as_ref().is_none_or(queue_pair::Verb::only_shows),
+            Some(Verb::Set { .. } | Verb::Unset { .. }) => false,
+        }
+    }
+
+    /// Whether rates are asked for of what does not go at any.
+    pub(super) fn has_no_rate(&self) -> bool {
+        let counters = match &self.verb {
+            None | Some(Verb::Show { .. } | Verb::Mr(_)) => true,
+            Some(Verb::Qp { verb }) => {
+                matches!(verb, None | Some(queue_pair::Verb::Show { .. }))
+            }
+            Some(Verb::Mode { .. } | Verb::Set { .. } | Verb::Unset { .. }) => false,
+        };
+        self.rate && !counters
+    }
+
     pub(super) fn run(self, cx: &mut Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
+        let rate = self.rate;
         match self.verb.unwrap_or(Verb::Show { what: None }) {
-            Verb::Show { what } => show::run(cx, conn, what),
-            Verb::Qp { verb } => queue_pair::run(cx, conn, verb),
-            Verb::Mr(regions) => show::regions(cx, conn, &regions),
+            Verb::Show { what } => show::run(cx, conn, what, rate),
+            Verb::Qp { verb } => queue_pair::run(cx, conn, verb, rate),
+            Verb::Mr(regions) => show::regions(cx, conn, &regions, rate),
             Verb::Mode { what } => optional::mode(cx, conn, what),
             Verb::Set { what } => optional::set(cx, conn, what),
             Verb::Unset { what } => optional::unset(cx, conn, what),
@@ -70,7 +91,7 @@ impl Statistic {
 }
 
 /// The ports that a `link` word of a command names.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Ports {
     /// Only this device, or this port of it
     Link {
@@ -90,41 +111,6 @@ fn port(word: &str) -> Result<PortSelector, std::convert::Infallible> {
 
 fn numbers(word: &str) -> Result<NumberList, Invalid> {
     word.parse()
-}
-
-/// A record, and its counters once more, which tables show one below the other.
-type Record = (Row, Vec<Counter>);
-
-/// Asks every port that the word names. One that cannot be asked is told about at the end; the
-/// others are shown all the same.
-fn each_port(
-    cx: &mut Context<'_>,
-    conn: &mut Conn,
-    selector: Option<&PortSelector>,
-    mut ask: impl FnMut(&mut Conn, &Target) -> Result<Vec<Record>, RdmaError>,
-) -> Result<(), Failure> {
-    let found = target::targets(conn, selector);
-    let targets = cx.or_empty(conn, found)?;
-    let (mut records, mut failed) = (Vec::new(), Vec::new());
-    for target in &targets {
-        match ask(conn, target) {
-            Ok(found) => records.extend(found),
-            Err(error) => failed.push(error),
-        }
-    }
-    print(cx, &records)?;
-    cx.missing(conn, failed)
-}
-
-fn print(cx: &mut Context<'_>, records: &[Record]) -> Result<(), Failure> {
-    let rows: Vec<Row> = match cx.view.style().format {
-        Format::Table { .. } => records
-            .iter()
-            .flat_map(|(row, counters)| spread(row, counters))
-            .collect(),
-        Format::Text | Format::Json => records.iter().map(|(row, _)| row.clone()).collect(),
-    };
-    Ok(cx.view.rows(&rows)?)
 }
 
 /// The one port that a change is about.

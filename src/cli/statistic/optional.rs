@@ -2,7 +2,8 @@
 
 use clap::Subcommand;
 
-use super::{Ports, each_port, only, port, selector};
+use super::listing::{self, Record, each_port};
+use super::{Ports, only, port, selector};
 use crate::cli::{Context, Failure};
 use crate::kernel::Conn;
 use crate::rdma::statistic::optional;
@@ -10,7 +11,7 @@ use crate::types::PortSelector;
 use crate::view::statistic as view;
 use crate::wire::nldev::statistic::optional::OptionalCounter;
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum Mode {
     /// Those that are on, of this device or port
     Link {
@@ -30,7 +31,7 @@ pub(super) enum Mode {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum Set {
     /// Of this port
     Link {
@@ -42,7 +43,7 @@ pub(super) enum Set {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum Wanted {
     /// Switch these on, and every other optional counter off
     #[command(override_usage = "rdmactl stat set link <DEV/PORT> optional-counters <NAMES>")]
@@ -53,7 +54,7 @@ pub(super) enum Wanted {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum Unset {
     /// Of this port
     Link {
@@ -65,7 +66,7 @@ pub(super) enum Unset {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum Unwanted {
     /// Switch all optional counters off
     OptionalCounters,
@@ -83,13 +84,14 @@ pub(super) fn mode(
         // The blank is iproute2's.
         Some(Mode::Supported { ports }) => ("supported optional-counters", true, selector(ports)),
     };
-    each_port(cx, conn, chosen.as_ref(), |conn, target| {
+    let listing = each_port(cx, conn, chosen.as_ref(), |conn, target| {
         let found = optional::list(conn, target)?.unwrap_or_default();
         let shown: Vec<&OptionalCounter> =
             found.iter().filter(|counter| all || counter.on).collect();
         let row = (!shown.is_empty()).then(|| view::optional(target, key, &shown));
-        Ok(row.into_iter().map(|row| (row, Vec::new())).collect())
-    })
+        Ok(row.into_iter().map(Record::plain).collect())
+    })?;
+    listing::show(cx, conn, listing, false)
 }
 
 pub(super) fn set(cx: &mut Context<'_>, conn: &mut Conn, what: Set) -> Result<(), Failure> {

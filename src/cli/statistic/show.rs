@@ -2,15 +2,18 @@
 
 use clap::{Args, Subcommand};
 
-use super::{each_port, numbers, port, print};
+use super::listing::{Listing, Record, counters, each_port, rates};
+use super::{numbers, port};
 use crate::cli::words::{WORDS, unmarked};
 use crate::cli::{Context, Failure};
 use crate::kernel::Conn;
+use crate::rdma::statistic::rate::Holder;
 use crate::rdma::{device, statistic};
 use crate::types::{NumberList, PortSelector};
 use crate::view::statistic as view;
+use crate::wire::nldev::statistic::memory_region::MrCounters;
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(super) enum What {
     /// Counters of ports
     Link {
@@ -23,7 +26,7 @@ pub(super) enum What {
 }
 
 /// Counters of memory regions
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(override_usage = "rdmactl statistic mr [dev <DEV>] [mrn <NUMBERS>]")]
 pub(super) struct Regions {
     /// Only of this device
@@ -42,16 +45,26 @@ pub(super) fn run(
     cx: &mut Context<'_>,
     conn: &mut Conn,
     what: Option<What>,
+    rate: bool,
 ) -> Result<(), Failure> {
     let selector = match what {
-        Some(What::Mr(filter)) => return regions(cx, conn, &filter),
+        Some(What::Mr(filter)) => return regions(cx, conn, &filter, rate),
         Some(What::Link { port }) => port,
         None => None,
     };
-    each_port(cx, conn, selector.as_ref(), |conn, target| {
-        let found = statistic::port::counters(conn, target)?;
-        let record = found.map(|found| (view::port(target, &found.counters), found.counters));
-        Ok(record.into_iter().collect())
+    counters(cx, conn, rate, &mut |cx, conn, mut past| {
+        each_port(cx, conn, selector.as_ref(), |conn, target| {
+            let Some(found) = statistic::port::counters(conn, target)? else {
+                return Ok(Vec::new());
+            };
+            let counters = found.counters;
+            let rates = rates(&mut past, Some(Holder::port(target)), &counters);
+            Ok(vec![Record {
+                row: view::port(target, &counters, &rates),
+                counters,
+                rates,
+            }])
+        })
     })
 }
 
@@ -59,27 +72,30 @@ pub(super) fn regions(
     cx: &mut Context<'_>,
     conn: &mut Conn,
     filter: &Regions,
+    rate: bool,
 ) -> Result<(), Failure> {
-    let found = match &filter.dev {
-        Some(name) => device::find(conn, name).map(|device| vec![device]),
-        None => device::list(conn),
-    };
-    let devices = cx.or_empty(conn, found)?;
-    let (mut records, mut failed) = (Vec::new(), Vec::new());
-    for device in &devices {
-        match statistic::memory_region::list(conn, device) {
-            Ok(regions) => {
-                let wanted = regions.into_iter().filter(|region| match &filter.mrn {
-                    Some(list) => list.has(region.mrn.map(u64::from)),
-                    None => true,
-                });
-                records.extend(
-                    wanted.map(|region| (view::memory_region(device, &region), region.counters)),
-                );
-            }
-            Err(error) => failed.push(error),
+    counters(cx, conn, rate, &mut |cx, conn, mut past| {
+        let found = match &filter.dev {
+            Some(name) => device::find(conn, name).map(|device| vec![device]),
+            None => device::list(conn),
+        };
+        let devices = cx.or_empty(conn, found)?;
+        let mut listing = Listing::default();
+        for device in &devices {
+            let driver_details = cx.details > 1;
+            let wanted = filter.mrn.as_ref();
+            let found = statistic::memory_region::list(conn, device, wanted, driver_details);
+            let record = |region: MrCounters| {
+                let holder = Holder::memory_region(device, &region);
+                let rates = rates(&mut past, holder, &region.counters);
+                Record {
+                    row: view::memory_region(device, &region, &rates),
+                    counters: region.counters,
+                    rates,
+                }
+            };
+            listing.add(found.map(|regions| regions.into_iter().map(record).collect()));
         }
-    }
-    print(cx, &records)?;
-    cx.missing(conn, failed)
+        Ok(listing)
+    })
 }

@@ -22,10 +22,7 @@ impl<'a> Reader<'a> {
             self.push(text);
             return;
         }
-        let everywhere = |arg: &&Arg| {
-            let mut options = self.options.into_iter().flat_map(Command::get_arguments);
-            options.any(|each| std::ptr::eq(each, *arg))
-        };
+        let everywhere = |arg: &&Arg| self.common().any(|each| std::ptr::eq(each, *arg));
         let everywhere = args.iter().all(everywhere);
         let has_value = written.starts_with("--") && written.contains('=');
         let value = match args.last() {
@@ -42,22 +39,21 @@ impl<'a> Reader<'a> {
         self.arguments().find(|arg| arg.get_short() == Some(letter))
     }
 
-    /// The one long option that begins with the word, `=VALUE` apart, and how it is written.
+    /// The long option that begins with the word, `=VALUE` apart, and how it is written. Of several
+    /// it is the one that every command has: iproute2's abbreviations stay what they are.
     fn long(&self, word: &str, name_of: impl Fn(&str) -> String) -> (String, Vec<&'a Arg>) {
         let (name, value) = match word.split_once('=') {
             Some((name, value)) => (name_of(name), Some(value)),
             None => (name_of(word), None),
         };
         let whole = self.arguments().find(|arg| arg.get_long() == Some(&name));
-        let mut begun = self.arguments().filter(|arg| {
+        let begins = |arg: &&'a Arg| {
             let long = arg.get_long();
             !name.is_empty() && long.is_some_and(|long| long.starts_with(&name))
-        });
-        let only = match (begun.next(), begun.next()) {
-            (Some(arg), None) => Some(arg),
-            _ => None,
         };
-        let Some(arg) = whole.or(only) else {
+        let common = || only(self.common().filter(begins));
+        let any = || only(self.arguments().filter(begins));
+        let Some(arg) = whole.or_else(any).or_else(common) else {
             return (String::new(), Vec::new());
         };
         let long = arg.get_long().unwrap_or_default();
@@ -68,13 +64,27 @@ impl<'a> Reader<'a> {
         (written, vec![arg])
     }
 
-    /// What stands for help is left to clap.
+    /// Those that may stand here. What stands for help is left to clap.
     fn arguments(&self) -> impl Iterator<Item = &'a Arg> {
-        let own = (!std::ptr::eq(self.objects, self.at)).then_some(self.at);
-        let all = self.options.into_iter().chain(own);
-        all.flat_map(Command::get_arguments)
-            .filter(|arg| !matches!(arg.get_action(), ArgAction::Help))
+        // The first above is that of all objects.
+        let above = self.above.iter().skip(1);
+        let above = above.flat_map(|command| command.get_arguments());
+        let above = above.filter(|arg| arg.is_global_set());
+        let own = (!self.above.is_empty()).then(|| self.at.get_arguments());
+        let all = self.common().chain(above).chain(own.into_iter().flatten());
+        all.filter(|arg| !matches!(arg.get_action(), ArgAction::Help))
     }
+
+    /// Those that every command has.
+    fn common(&self) -> impl Iterator<Item = &'a Arg> {
+        let options = self.options.into_iter();
+        options.flat_map(Command::get_arguments)
+    }
+}
+
+fn only<'a>(mut args: impl Iterator<Item = &'a Arg>) -> Option<&'a Arg> {
+    let first = args.next();
+    first.filter(|_| args.next().is_none())
 }
 
 fn takes_value(arg: &Arg) -> bool {

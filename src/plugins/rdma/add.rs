@@ -1,14 +1,22 @@
 //! ADD: every check, then the move, then the result of the plugin before, unchanged.
 
 use super::config::Settings;
-use super::{Rdma, attachment, device, status};
+use super::{Rdma, attachment, device, shared};
 use crate::cni::prev_result::PrevResult;
 use crate::cni::{Call, Code, Config, Failure};
-use crate::plugins::{fault, netns};
+use crate::kernel::{Host, Netns};
+use crate::netdev::on_function;
+use crate::pci::function;
+use crate::plugins::{fault, mode, netns};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::lend::{Loan, lend};
 use crate::rdma::lease::locks;
 use crate::rdma::lease::settle::{self, Standing};
+use crate::types::{DeviceId, RdmaNaming};
+use crate::wire::nldev::device::Device;
+
+/// `ARPHRD_INFINIBAND` (`uapi/linux/if_arp.h`).
+const ARPHRD_INFINIBAND: u16 = 32;
 
 /// Gives the container its RDMA device.
 ///
@@ -23,8 +31,14 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
     let host = plugin.host;
     let mut home = host
         .rdma()
-        .map_err(|error| status::unreadable(&RdmaError::from(error)))?;
-    status::require_exclusive(&mut home)?;
+        .map_err(|error| mode::unreadable(&RdmaError::from(error)))?;
+    if shared::is_skipped(&mut home, settings.shared_mode)? {
+        plugin
+            .log
+            .info("shared mode: nothing is moved, every container sees every RDMA device");
+        return Ok(document);
+    }
+    mode::require_exclusive(&mut home)?;
     let id = device::wanted(host, &settings, Some(&prev))?;
     if settings.device.is_empty() {
         plugin.log.warn(format!(
@@ -37,26 +51,88 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
 
     let _lock = locks::device(host, &id).map_err(|error| fault::lock(&error))?;
     plugin.log.debug(format!("locked {id}"));
-    let standing = settle::own(host, &mut home, &attachment, &id, &netns).map_err(lease)?;
+    let standing =
+        settle::own(host, &mut home, &attachment, &id, &netns, &settings.naming).map_err(lease)?;
     if standing == Standing::Resumed {
         plugin.log.warn(format!(
             "an earlier ADD had moved the device of {id}; it stays where it is"
         ));
         return Ok(document);
     }
-    let found = device::at_home(host, &mut home, &id, &attachment)?;
-    let found = settle::others(host, &mut home, &id, found).map_err(lease)?;
+    refuse_ipoib(host, &id, &netns)?;
+    let mut devices = device::at_home(host, &mut home, &id, &attachment)?.into_iter();
+    let mut next = || -> Result<Option<Device>, Failure> {
+        let found = devices.next();
+        let settled = found.map(|found| settle::others(host, &mut home, &id, found));
+        settled.transpose().map_err(lease)
+    };
+    // At home there is one at least.
+    let Some(first) = next()? else {
+        return Err(Failure::new(Code::INTERNAL, format!("{id} has no device")));
+    };
+    let mut siblings = Vec::new();
+    while let Some(sibling) = next()? {
+        siblings.push(sibling);
+    }
+    require_one_name_each(&settings.naming, &id, 1 + siblings.len())?;
     let loan = Loan {
         attachment: &attachment,
         device_id: &id,
-        device: &found,
+        device: &first,
+        siblings: &siblings,
         netns: &netns,
+        naming: &settings.naming,
     };
-    lend(host, &mut home, &loan).map_err(|error| moving(&found.name, &error))?;
-    plugin
-        .log
-        .info(format!("moved {} ({id}) to {}", found.name, call.netns));
+    let arrived = lend(host, &mut home, &loan).map_err(|error| moving(&first.name, &error))?;
+    let lent = std::iter::once(&first).chain(&siblings);
+    for (lent, arrived) in lent.zip(arrived) {
+        let (name, there) = (&lent.name, &arrived.name);
+        let called = if name == there {
+            String::new()
+        } else {
+            format!(", where it is called {there}")
+        };
+        plugin
+            .log
+            .info(format!("moved {name} ({id}) to {}{called}", call.netns));
+    }
     Ok(document)
+}
+
+/// One name is not enough for several devices.
+fn require_one_name_each(naming: &RdmaNaming, id: &DeviceId, count: usize) -> Result<(), Failure> {
+    match naming {
+        RdmaNaming::Fixed(name) if count > 1 => Err(Failure::new(
+            Code::INVALID_CONFIG,
+            format!("{id} has {count} RDMA devices, which cannot all be called {name}"),
+        )
+        .details("write a pattern as rdmaDeviceName, such as mlx5_%d")),
+        _ => Ok(()),
+    }
+}
+
+/// Moving an RDMA device makes its IPoIB interface anew, and the one that `ib-sriov` put into the
+/// container would be gone.
+fn refuse_ipoib(host: &Host, id: &DeviceId, netns: &Netns) -> Result<(), Failure> {
+    let DeviceId::Pci(function) = id else {
+        return Ok(());
+    };
+    let at_home = function::netdevs(host.sysfs(), *function);
+    if at_home.is_ok_and(|names| !names.is_empty()) {
+        return Ok(());
+    }
+    let link = on_function::inside(host, netns, *function).ok().flatten();
+    match link.filter(|link| link.hardware == ARPHRD_INFINIBAND) {
+        None => Ok(()),
+        Some(link) => Err(Failure::new(
+            Code::INVALID_CONFIG,
+            format!(
+                "{} in the container is the IPoIB interface of {function}: moving its RDMA device would take it away",
+                link.name
+            ),
+        )
+        .details("remove rdma from the list of plugins, and set \"rdmaIsolation\": true for ib-sriov, which moves both")),
+    }
 }
 
 /// The result of the plugin before, without which this one has no place in the list.

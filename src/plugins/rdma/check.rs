@@ -1,13 +1,13 @@
 //! CHECK: whether the container still has the device that ADD gave it.
 
 use super::config::Settings;
-use super::{Rdma, add, attachment};
+use super::{Rdma, add, attachment, shared};
 use crate::cni::{Call, Config, Failure};
-use crate::kernel::Netns;
+use crate::kernel::{Conn, Netns};
 use crate::plugins::{fault, netns};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::locate::{Place, Search};
-use crate::rdma::lease::{Phase, Record, Store};
+use crate::rdma::lease::{Attachment, Phase, Record, Store};
 use crate::types::DeviceId;
 
 /// Looks for the record and for the device.
@@ -24,32 +24,45 @@ pub fn check(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<
     let own = Store::new(plugin.host)
         .own(&attachment, id.as_ref())
         .map_err(|error| fault::file(&error))?;
-    let record = own
-        .into_iter()
-        .find_map(|entry| entry.record)
-        .ok_or_else(|| {
-            wrong(
-                "no record of an RDMA device for this attachment".to_owned(),
-                "ADD was not called, or its record is gone or unreadable; DEL and ADD make it anew",
-            )
-        })?;
-    require_whole(&record, &netns, id.as_ref())?;
-    let search = Search {
-        host: plugin.host,
-        attachment: &attachment,
-        device_id: record.device_id.as_ref().or(id.as_ref()),
-        record: Some(&record),
-        netns: Some(&netns),
-    };
+    let record = own.into_iter().find_map(|entry| entry.record);
     let mut home = plugin
         .host
         .rdma()
         .map_err(|error| fault::rdma(&RdmaError::from(error)))?;
+    if record.is_none() && shared::is_skipped(&mut home, settings.shared_mode)? {
+        return Ok(());
+    }
+    let record = record.ok_or_else(|| {
+        wrong(
+            "no record of an RDMA device for this attachment".to_owned(),
+            "ADD was not called, or its record is gone or unreadable; DEL and ADD make it anew",
+        )
+    })?;
+    require_whole(&record, &netns, id.as_ref())?;
+    for view in record.each() {
+        require_inside(plugin, &mut home, &attachment, &view, id.as_ref(), &netns)?;
+    }
+    Ok(())
+}
+
+/// One device of a lease.
+fn require_inside(
+    plugin: &mut Rdma<'_>,
+    home: &mut Conn,
+    attachment: &Attachment,
+    record: &Record,
+    id: Option<&DeviceId>,
+    netns: &Netns,
+) -> Result<(), Failure> {
+    let search = Search {
+        host: plugin.host,
+        attachment,
+        device_id: record.device_id.as_ref().or(id),
+        record: Some(record),
+        netns: Some(netns),
+    };
     let name = &record.host_name;
-    match search
-        .run(&mut home)
-        .map_err(|error| fault::lease(&error))?
-    {
+    match search.run(home).map_err(|error| fault::lease(&error))? {
         Place::Away(there, device) if there.id() == netns.id() => {
             if device.name != record.pod_name {
                 plugin.log.info(format!(

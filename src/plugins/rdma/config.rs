@@ -3,13 +3,28 @@
 use crate::cni::args::Args;
 use crate::cni::config::load_error;
 use crate::cni::object::ObjectError;
-use crate::cni::{Call, Config, Failure};
+use crate::cni::{Call, Code, Config, Failure};
+use crate::types::{Invalid, RdmaNaming};
+
+/// What ADD does in shared mode, in which no device can be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SharedMode {
+    /// It fails.
+    #[default]
+    Refused,
+    /// It moves nothing: every container sees every device.
+    Skipped,
+}
 
 /// The settings of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
     /// The device as the configuration names it; empty when it does not.
     pub device: String,
+    /// How the device is to be called in the container.
+    pub naming: RdmaNaming,
+    /// What to do in shared mode.
+    pub shared_mode: SharedMode,
     /// Whether to report more.
     pub debug: bool,
 }
@@ -24,6 +39,8 @@ impl Settings {
         let device = device(config).map_err(|error| load_error(&error))?;
         Ok(Self {
             device,
+            naming: naming(config)?,
+            shared_mode: shared_mode(config)?,
             debug: args.debug || debug(config),
         })
     }
@@ -36,6 +53,8 @@ impl Settings {
             Err(failure) => {
                 let settings = Self {
                     device: device(config).unwrap_or_default(),
+                    naming: RdmaNaming::default(),
+                    shared_mode: shared_mode(config).unwrap_or_default(),
                     debug: debug(config),
                 };
                 (settings, Some(failure))
@@ -53,6 +72,54 @@ fn device(config: &Config<'_>) -> Result<String, ObjectError> {
     } else {
         capability
     })
+}
+
+/// `args.cni.rdmaDeviceName`, which a pod may set, goes before `rdmaDeviceName`.
+fn naming(config: &Config<'_>) -> Result<RdmaNaming, Failure> {
+    const KEY: &str = "rdmaDeviceName";
+    let args = config
+        .object
+        .object("args")
+        .and_then(|args| args.object("cni"));
+    // Without a name in it, what is wrong with it is not our concern.
+    let of_pod = args.map(|args| args.text(KEY)).unwrap_or(Ok(String::new()));
+    let word = match of_pod {
+        Ok(word) if word.is_empty() => config.object.text(KEY),
+        word => word,
+    };
+    let word = word.map_err(|error| load_error(&error))?;
+    if word.is_empty() {
+        return Ok(RdmaNaming::Keep);
+    }
+    word.parse().map_err(|error| {
+        Failure::new(
+            Code::INVALID_CONFIG,
+            format!("failed to load netconf: {KEY}: {error}"),
+        )
+        .details("write keep, a name such as rocep1, or a pattern such as mlx5_%d")
+    })
+}
+
+/// `rdmaMode`.
+///
+/// # Errors
+/// Code 7.
+pub fn shared_mode(config: &Config<'_>) -> Result<SharedMode, Failure> {
+    let word = config.object.text("rdmaMode");
+    match word.map_err(|error| load_error(&error))?.as_str() {
+        "" | "required" => Ok(SharedMode::Refused),
+        "skip" => Ok(SharedMode::Skipped),
+        other => Err(Failure::new(
+            Code::INVALID_CONFIG,
+            format!(
+                "failed to load netconf: rdmaMode: {:?}",
+                Invalid::new(other, "", "").word
+            ),
+        )
+        .details(
+            "write required, or skip to move nothing while the RDMA subsystem is in shared mode",
+        )),
+    }
 }
 
 /// `args.cni.debug`; pods fill `args.cni` with anything, so that a wrong type is no error.
@@ -105,6 +172,39 @@ mod tests {
             )
         );
         assert!(device(r#""deviceID":"a","DEVICEID":"b""#).is_err());
+    }
+
+    #[test]
+    fn the_name_that_the_pod_wants_goes_first() {
+        let naming = |text: &str| {
+            let read = read("", text);
+            read.map(|settings| settings.naming)
+        };
+        let fixed = |name: &str| Ok(RdmaNaming::Fixed(name.parse().unwrap()));
+        assert_eq!(naming(r#""x":1"#), Ok(RdmaNaming::Keep));
+        assert_eq!(naming(r#""rdmaDeviceName":"a""#), fixed("a"));
+        for args in [
+            r#"{"cni":{"rdmaDeviceName":""}}"#,
+            r#"{"cni":{"guid":"x"}}"#,
+            r#"{"cni":7}"#,
+            "[]",
+        ] {
+            let text = format!(r#""rdmaDeviceName":"a","args":{args}"#);
+            assert_eq!(naming(&text), fixed("a"), "{args}");
+        }
+        let both = r#""rdmaDeviceName":"a","args":{"cni":{"rdmaDeviceName":"b"}}"#;
+        assert_eq!(naming(both), fixed("b"));
+        for text in [
+            r#""rdmaDeviceName":"a/b""#,
+            r#""rdmaDeviceName":"%s""#,
+            r#""rdmaDeviceName":5"#,
+            r#""args":{"cni":{"rdmaDeviceName":5}}"#,
+            r#""args":{"cni":{"rdmaDeviceName":"a b"}}"#,
+            r#""rdmaMode":"auto""#,
+            r#""rdmaMode":true"#,
+        ] {
+            assert_eq!(naming(text).unwrap_err().0, 7, "{text}");
+        }
     }
 
     #[test]

@@ -142,16 +142,17 @@ impl Ends<'_, '_> {
             record: entry.record.as_ref(),
             netns: self.netns.as_ref(),
         };
-        let ending = end(&search, &mut home)?;
-        self.report(&ending, entry, id);
+        for (name, ending) in end(&search, &mut home)? {
+            self.report(&ending, name, id);
+        }
         Ok(())
     }
 
-    fn report(&mut self, ending: &Ending, entry: &Entry, id: Option<&DeviceId>) {
-        let what = match (&entry.record, id) {
-            (Some(record), _) if !record.host_name.is_empty() => record.host_name.clone(),
-            (_, Some(id)) => id.to_string(),
-            (_, None) => "the device".to_owned(),
+    fn report(&mut self, ending: &Ending, name: String, id: Option<&DeviceId>) {
+        let what = match (name.is_empty(), id) {
+            (false, _) => name,
+            (true, Some(id)) => id.to_string(),
+            (true, None) => "the device".to_owned(),
         };
         let log = &mut self.plugin.log;
         let name = match ending {
@@ -186,12 +187,12 @@ impl Ends<'_, '_> {
     }
 }
 
-/// Ends one lease, in the words of Go's plugin when it fails.
+/// Ends one lease, of all its devices, in the words of Go's plugin when it fails.
 ///
 /// # Errors
 /// The device is still away.
-pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, Failure> {
-    give_back::end(search, home).map_err(|error| {
+pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Vec<(String, Ending)>, Failure> {
+    give_back::end_each(search, home).map_err(|error| {
         let mut failure = fault::lease(&error);
         let name = search.record.map_or("", |record| record.host_name.as_str());
         failure.msg = format!(

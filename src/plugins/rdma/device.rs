@@ -3,11 +3,11 @@
 use super::config::Settings;
 use crate::cni::prev_result::PrevResult;
 use crate::cni::{Code, Failure};
-use crate::kernel::{Conn, Host};
+use crate::kernel::{Conn, Host, state};
 use crate::pci::device::{Presence, presence, rdma_names};
 use crate::plugins::fault;
-use crate::rdma;
 use crate::rdma::lease::{Attachment, Store, locate};
+use crate::rdma::{self, RdmaError};
 use crate::sriov::vf_mac::vfs_with_mac;
 use crate::types::{DeviceId, Mac};
 use crate::wire::nldev::device::Device;
@@ -70,36 +70,53 @@ fn of_mac(host: &Host, text: &str) -> Result<DeviceId, Failure> {
     }
 }
 
-/// The one RDMA device that sits on `id`, at home.
+/// The RDMA devices that sit on `id`, at home: one, or with several ports behind a function more,
+/// by index.
 ///
 /// # Errors
-/// Code 101, also when there are several; 102 when a container has it.
+/// Code 101 when there is none; 102 when a container has one.
 pub fn at_home(
     host: &Host,
     home: &mut Conn,
     id: &DeviceId,
     attachment: &Attachment,
-) -> Result<Device, Failure> {
-    let mut names = rdma_names(host.sysfs(), id).map_err(|error| fault::sysfs(&error))?;
-    if names.is_empty() {
+) -> Result<Vec<Device>, Failure> {
+    let sysfs = |error| fault::sysfs(&error);
+    let count = on_record(host, id)?;
+    let mut names = rdma_names(host.sysfs(), id).map_err(sysfs)?;
+    if names.len() < count {
         if let Some(failure) = taken(host, id, attachment) {
             return Err(failure);
         }
         // The container before may just have ended.
-        names = locate::await_home(host, id).map_err(|error| fault::sysfs(&error))?;
+        names = locate::await_home(host, id, count).map_err(sysfs)?;
     }
-    match names.as_slice() {
-        [name] => rdma::device::find(home, name).map_err(|error| fault::rdma(&error)),
-        [] => Err(nowhere(host, id, attachment)),
-        _ => Err(Failure::new(
-            fault::DEVICE_NOT_FOUND,
-            format!(
-                "failed to get RDMA device for device ID {id}: discovered more than one RDMA device [{}]. Unsupported state",
-                names.join(" ")
-            ),
-        )
-        .details("a function with several RDMA devices cannot be moved as one")),
+    if names.is_empty() {
+        return Err(nowhere(host, id, attachment));
     }
+    let devices = rdma::device::list(home).map_err(|error| fault::rdma(&error))?;
+    let devices = devices.into_iter();
+    let found: Vec<Device> = devices.filter(|d| names.contains(&d.name)).collect();
+    match names.first() {
+        Some(name) if found.is_empty() => {
+            Err(fault::rdma(&RdmaError::NoSuchDevice { name: name.clone() }))
+        }
+        _ => Ok(found),
+    }
+}
+
+/// How many devices of `id` there are at least, by what is on record in this boot.
+fn on_record(host: &Host, id: &DeviceId) -> Result<usize, Failure> {
+    let boot = state::boot_id(host).map_err(|error| fault::file(&error))?;
+    let entries = Store::new(host).all();
+    let entries = entries.map_err(|error| fault::file(&error))?.into_iter();
+    let counts = entries.filter_map(|entry| {
+        let record = entry.record?;
+        let is_now = record.lodging.as_ref().map(|lodging| &lodging.boot) == boot.as_ref();
+        let is_of = record.device_id.as_ref() == Some(id) && is_now;
+        is_of.then(|| 1 + record.siblings.len())
+    });
+    Ok(counts.max().unwrap_or(1))
 }
 
 fn none_found(id: &DeviceId) -> String {

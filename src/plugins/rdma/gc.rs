@@ -1,11 +1,9 @@
 //! GC: the devices of attachments that the runtime does not know any more come home.
 
 use super::{Rdma, del};
-use crate::cni::config::load_error;
-use crate::cni::object::{Object, ObjectError};
-use crate::cni::{Code, Config, Failure};
+use crate::cni::{Config, Failure};
 use crate::kernel::Conn;
-use crate::plugins::fault;
+use crate::plugins::{fault, valid};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::locate::{Place, Search};
 use crate::rdma::lease::{Attachment, Entry, Record, Store, locks};
@@ -15,10 +13,7 @@ use crate::rdma::lease::{Attachment, Entry, Record, Store, locks};
 /// # Errors
 /// Code 7 without a list; else what could not be freed, after everything else was.
 pub fn gc(plugin: &mut Rdma<'_>, config: &Config<'_>) -> Result<(), Failure> {
-    let valid = valid(config).map_err(|error| load_error(&error))?.ok_or_else(|| {
-        Failure::new(Code::INVALID_CONFIG, "no list of valid attachments")
-            .details("the runtime must send cni.dev/valid-attachments, if only an empty one; without it every device would be taken away")
-    })?;
+    let valid = valid::attachments(config)?;
     let store = Store::new(plugin.host);
     let entries = store.all().map_err(|error| fault::file(&error))?;
     if let Err(error) = store.folder().sweep() {
@@ -53,27 +48,7 @@ pub fn gc(plugin: &mut Rdma<'_>, config: &Config<'_>) -> Result<(), Failure> {
             Err(failure) => failures.push((entry.name, failure)),
         }
     }
-    all(failures)
-}
-
-/// Both spellings: libcni also sends the wrong one.
-fn valid(config: &Config<'_>) -> Result<Option<Vec<Attachment>>, ObjectError> {
-    let mut valid = None;
-    for key in ["cni.dev/valid-attachments", "cni.dev/attachments"] {
-        if config.object.get(key)?.is_none() {
-            continue;
-        }
-        let list = valid.get_or_insert_with(Vec::new);
-        for raw in config.object.list(key)? {
-            let attachment = Object::parse(raw.get())?;
-            list.push(Attachment {
-                network: config.name.clone(),
-                container: attachment.text("containerID")?,
-                ifname: attachment.text("ifname")?,
-            });
-        }
-    }
-    Ok(valid)
+    valid::freed(failures)
 }
 
 /// Go's records tell neither network nor container but by their name, which is ambiguous.
@@ -135,22 +110,4 @@ fn gos(
             Ok(false)
         }
     }
-}
-
-fn all(failures: Vec<(String, Failure)>) -> Result<(), Failure> {
-    let Some((_, first)) = failures.first() else {
-        return Ok(());
-    };
-    let texts: Vec<String> = failures
-        .iter()
-        .map(|(name, failure)| format!("{name}: {}", failure.msg))
-        .collect();
-    Err(Failure::new(
-        first.code,
-        format!(
-            "{} of the stale attachments could not be freed",
-            texts.len()
-        ),
-    )
-    .details(texts.join("; ")))
 }

@@ -6,6 +6,7 @@ mod config;
 mod del;
 mod device;
 mod gc;
+mod shared;
 mod status;
 
 use super::log::Log;
@@ -24,27 +25,40 @@ impl<'a> Rdma<'a> {
     pub fn new(host: &'a Host, log: Log<'a>) -> Self {
         Self { host, log }
     }
+
+    /// One call, with its beginning and its failure in the log.
+    fn logged<T>(
+        &mut self,
+        call: &Call,
+        config: &Config<'_>,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.log.begin(self.host, call, config);
+        let result = work(self);
+        self.log.end(&result);
+        result
+    }
 }
 
 impl Verbs for Rdma<'_> {
     fn add(&mut self, call: &Call, config: &Config<'_>) -> Result<String, Failure> {
-        add::add(self, call, config)
+        self.logged(call, config, |plugin| add::add(plugin, call, config))
     }
 
     fn del(&mut self, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
-        del::del(self, call, config)
+        self.logged(call, config, |plugin| del::del(plugin, call, config))
     }
 
     fn check(&mut self, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
-        check::check(self, call, config)
+        self.logged(call, config, |plugin| check::check(plugin, call, config))
     }
 
-    fn gc(&mut self, _: &Call, config: &Config<'_>) -> Result<(), Failure> {
-        gc::gc(self, config)
+    fn gc(&mut self, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
+        self.logged(call, config, |plugin| gc::gc(plugin, config))
     }
 
-    fn status(&mut self, _: &Call, _: &Config<'_>) -> Result<(), Failure> {
-        status::status(self)
+    fn status(&mut self, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
+        self.logged(call, config, |plugin| status::status(plugin, config))
     }
 }
 

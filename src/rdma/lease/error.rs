@@ -1,9 +1,11 @@
 //! `LeaseError`: why a device could not be lent, or not be had back.
 
+use super::naming::Holder;
 use super::record::Attachment;
 use crate::kernel::netns::NetnsError;
 use crate::kernel::{FileError, LockError, SysfsError};
 use crate::rdma::RdmaError;
+use crate::types::{RdmaName, RdmaNamePattern};
 
 /// Why an operation on a lease did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,28 @@ pub enum LeaseError {
         device: String,
         /// The namespace.
         netns: String,
+    },
+    /// Another device has the name that was asked for.
+    #[error("the RDMA device cannot be called {name} there: {holder} has that name")]
+    NameTaken {
+        /// The name.
+        name: RdmaName,
+        /// Whose it is.
+        holder: Holder,
+    },
+    /// Every name of a pattern is another device's.
+    #[error("every RDMA device name of the pattern {pattern} is taken")]
+    NoFreeName {
+        /// The pattern.
+        pattern: RdmaNamePattern,
+    },
+    /// It exists, is in no namespace that can be found, and did not come home.
+    #[error(
+        "RDMA device \"{device}\" is in a network namespace that cannot be found, and did not come home"
+    )]
+    NotHome {
+        /// The device.
+        device: String,
     },
     /// Something failed after the move, and the device could not be taken back.
     #[error("{cause}; then RDMA device \"{device}\" could not be taken back: {rollback}")]

@@ -2,7 +2,9 @@
 
 use super::error::LeaseError;
 use super::locate::{Place, Search};
-use super::locks;
+use super::naming::spare;
+use super::record::Record;
+use super::{locks, netdev};
 use crate::kernel::{Conn, Host, LockError, Netns, state};
 use crate::rdma::{RdmaError, device};
 use crate::types::RdmaName;
@@ -34,6 +36,7 @@ pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, LeaseError> {
         Place::Nowhere => Ok(Ending::Nowhere),
         Place::Home(device) => {
             let name = if is_the_lent_one(search, &device)? {
+                netdev::restore(search);
                 restore_name(home, &device, host_name)?
             } else {
                 Name::Restored
@@ -45,6 +48,7 @@ pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, LeaseError> {
             match fetch(search.host, home, &netns, &device, host_name)? {
                 Some(arrived) => {
                     let name = restore_name(home, &arrived, host_name)?;
+                    netdev::restore(search);
                     Ok(Ending::Fetched { from, name })
                 }
                 // Its namespace ended under us, and the kernel brings it home.
@@ -52,6 +56,55 @@ pub fn end(search: &Search<'_>, home: &mut Conn) -> Result<Ending, LeaseError> {
             }
         }
     }
+}
+
+/// Ends a lease of all devices that were lent along, the last one first; one that fails does not
+/// keep the others. By the name at home, which is empty where none is on record.
+///
+/// # Errors
+/// The first [`LeaseError`], after the rest was done: a device is still away.
+pub fn end_each(search: &Search<'_>, home: &mut Conn) -> Result<Vec<(String, Ending)>, LeaseError> {
+    let views = search.record.map(Record::each).unwrap_or_default();
+    let mut ended = Ok(Vec::new());
+    for view in views.iter().rev() {
+        let one = Search {
+            record: Some(view),
+            ..*search
+        };
+        ended = also(
+            ended,
+            end(&one, home).map(|end| (view.host_name.clone(), end)),
+        );
+    }
+    if views.is_empty() {
+        ended = also(ended, end(search, home).map(|end| (String::new(), end)));
+    }
+    // Each round takes one out; the limit is for a kernel that says so and does not do it.
+    for _ in 0..MAX_DEVICES {
+        let Some((netns, device)) = search.left_inside(home)? else {
+            break;
+        };
+        let fetched = fetch(search.host, home, &netns, &device, "")?.map(|arrived| {
+            let from = netns.word().to_owned();
+            let name = Name::Restored;
+            (arrived.name, Ending::Fetched { from, name })
+        });
+        let Some(fetched) = fetched else { break };
+        ended = also(ended, Ok(fetched));
+    }
+    ended
+}
+
+/// Most devices that one function has.
+const MAX_DEVICES: usize = 64;
+
+fn also<T>(
+    all: Result<Vec<T>, LeaseError>,
+    one: Result<T, LeaseError>,
+) -> Result<Vec<T>, LeaseError> {
+    let (mut all, one) = (all?, one?);
+    all.push(one);
+    Ok(all)
 }
 
 /// A driver that was bound anew, or a new boot, makes another device, named as it should be.
@@ -100,7 +153,7 @@ pub fn fetch(
 /// device leaves under another one, its own name at home first of all.
 fn leave(host: &Host, device: &Device, target: &Netns, host_name: &str) -> Result<bool, RdmaError> {
     let mut conn = host.rdma()?;
-    let spare = format!("rdma{}", device.index);
+    let spare = spare(device);
     let mut names = [host_name, spare.as_str()].into_iter();
     loop {
         let Some(device) = device::with_index(&mut conn, device.index)? else {

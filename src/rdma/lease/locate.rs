@@ -98,13 +98,34 @@ impl Search<'_> {
     /// As [`Self::run`].
     pub fn run_patiently(&self, home: &mut Conn) -> Result<Place, LeaseError> {
         let place = self.run(home)?;
-        let (Place::Nowhere, Some(id), Some(_)) = (&place, self.device_id, self.record) else {
+        let (Place::Nowhere, Some(id), Some(record)) = (&place, self.device_id, self.record) else {
             return Ok(place);
         };
-        if await_home(self.host, id)?.is_empty() {
+        if await_home(self.host, id, 1 + record.siblings.len())?.is_empty() {
             Ok(Place::Nowhere)
         } else {
             self.run(home)
+        }
+    }
+
+    /// A device that is still in the container's namespace, where no record says which ones are.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn left_inside(&self, home: &mut Conn) -> Result<Option<(Netns, Device)>, LeaseError> {
+        let is_told = self.record.is_some_and(|record| record.lodging.is_some());
+        let Some(netns) = self.netns.filter(|_| !is_told) else {
+            return Ok(None);
+        };
+        if self.is_claimed()? {
+            return Ok(None);
+        }
+        match self.inside(netns, None)? {
+            // In shared mode every namespace shows those at home.
+            Some(device) if device::with_index(home, device.index)?.is_none() => {
+                Ok(Some((netns.try_clone()?, device)))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -123,7 +144,7 @@ impl Search<'_> {
             return Ok(None);
         };
         let names = rdma_names(self.host.sysfs(), id)?;
-        first_named(home, &names)
+        self.first_named(home, &names)
     }
 
     fn within(
@@ -165,7 +186,21 @@ impl Search<'_> {
         if names.is_empty() {
             return Ok(None);
         }
-        netns.within(|| first_named(&mut self.host.rdma().map_err(RdmaError::from)?, &names))?
+        netns
+            .within(|| self.first_named(&mut self.host.rdma().map_err(RdmaError::from)?, &names))?
+    }
+
+    /// The first device of these names; none that is on record as another one of the function.
+    fn first_named(&self, conn: &mut Conn, names: &[String]) -> Result<Option<Device>, LeaseError> {
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let siblings = self.record.map_or(&[][..], |record| &record.siblings);
+        let is_sibling = |device: &Device| siblings.iter().any(|s| s.index == device.index);
+        let devices = device::list(conn)?;
+        Ok(devices
+            .into_iter()
+            .find(|device| names.contains(&device.name) && !is_sibling(device)))
     }
 
     fn is_claimed(&self) -> Result<bool, LeaseError> {
@@ -177,17 +212,17 @@ impl Search<'_> {
     }
 }
 
-/// The names of the RDMA devices of `id` at home, waited for as long as a namespace takes to end.
-/// A device without a driver has none, and is not waited for.
+/// The names of the RDMA devices of `id` at home, waited for as long as a namespace takes to end
+/// until there are `count`. A device without a driver has none, and is not waited for.
 ///
 /// # Errors
 /// [`SysfsError`].
-pub fn await_home(host: &Host, id: &DeviceId) -> Result<Vec<String>, SysfsError> {
+pub fn await_home(host: &Host, id: &DeviceId, count: usize) -> Result<Vec<String>, SysfsError> {
     let begun = Instant::now();
     loop {
         let names = rdma_names(host.sysfs(), id)?;
         let hopeless = || Ok(!matches!(presence(host.sysfs(), id)?, Presence::Bound(_)));
-        if !names.is_empty() || begun.elapsed() > PATIENCE || hopeless()? {
+        if names.len() >= count || begun.elapsed() > PATIENCE || hopeless()? {
             return Ok(names);
         }
         sleep(PAUSE);
@@ -210,14 +245,4 @@ pub fn outside(host: &Host, id: &DeviceId) -> Option<(String, String, String)> {
             .map(|path| path.display().to_string());
         Some((namespace.word(), path.or_else(process)?, name))
     })
-}
-
-fn first_named(conn: &mut Conn, names: &[String]) -> Result<Option<Device>, LeaseError> {
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let devices = device::list(conn)?;
-    Ok(devices
-        .into_iter()
-        .find(|device| names.contains(&device.name)))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::record::Attachment;
 use crate::kernel::lock::Lifetime;
 use crate::kernel::{Host, Lock, LockError};
 use crate::types::DeviceId;
@@ -14,6 +15,7 @@ pub const NODE_LIMIT: Duration = Duration::from_secs(30);
 /// The file that Go's `ib-sriov` locks around its whole work.
 const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";
 const DEVICES: &str = "/run/rdmactl/device";
+const ADDING: &str = "/run/rdmactl/adding";
 
 /// Keeps everybody else from working on one device.
 ///
@@ -22,6 +24,16 @@ const DEVICES: &str = "/run/rdmactl/device";
 pub fn device(host: &Host, id: &DeviceId) -> Result<Lock, LockError> {
     let path = format!("{DEVICES}/{id}.lock");
     Lock::acquire(host, &path, DEVICE_LIMIT, Lifetime::Removed)
+}
+
+/// Tells that an ADD of this attachment is under way, as long as its process lives. `limit` is how
+/// long to wait for one that is.
+///
+/// # Errors
+/// [`LockError`].
+pub fn adding(host: &Host, attachment: &Attachment, limit: Duration) -> Result<Lock, LockError> {
+    let path = format!("{ADDING}/{}.lock", attachment.hashed_name("", 0));
+    Lock::acquire(host, &path, limit, Lifetime::Removed)
 }
 
 /// Keeps everybody else on the node from moving a device: a move renumbers character devices.

@@ -2,12 +2,17 @@
 
 pub mod error;
 pub mod give_back;
+pub mod ledger;
 pub mod lend;
 pub mod locate;
 pub mod locks;
+pub mod naming;
+mod netdev;
+pub mod reclaim;
 pub mod record;
 pub mod settle;
 pub mod store;
+pub mod stray;
 
 pub use error::LeaseError;
 pub use record::{Attachment, Phase, Record};

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::kernel::netns::NetnsId;
-use crate::types::{DeviceId, Guid};
+use crate::kernel::state::MAX_NAME;
+use crate::types::{DeviceId, Guid, IfName};
 use crate::wire::nldev::device::Device;
 
 /// Go's version of the format; ours adds keys to it.
@@ -18,6 +19,27 @@ pub struct Attachment {
     pub container: String,
     /// Name of the interface.
     pub ifname: String,
+}
+
+impl Attachment {
+    /// A file name for a record of this attachment alone: the start of `plain`, and a hash of the
+    /// three parts kept apart, for Go joins with `-` what may contain `-`.
+    pub fn hashed_name(&self, plain: &str, salt: u32) -> String {
+        let parts = [&self.network, &self.container, &self.ifname];
+        let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+        // FNV-1a.
+        let hash = bytes
+            .chain(salt.to_le_bytes())
+            .fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            });
+        let suffix = format!("@{hash:08x}");
+        let mut end = plain.len().min(MAX_NAME - suffix.len());
+        while !plain.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!("{}{suffix}", &plain[..end])
+    }
 }
 
 /// How far a lease has come.
@@ -44,6 +66,19 @@ pub struct Lodging {
     pub node_guid: Option<Guid>,
 }
 
+/// A further device of the same function, lent along with the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sibling {
+    /// Name of the device at home.
+    pub host_name: String,
+    /// Name it had when it arrived.
+    pub pod_name: String,
+    /// RDMA index of the device.
+    pub index: u32,
+    /// Its node GUID, when it had one.
+    pub node_guid: Option<Guid>,
+}
+
 /// One lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -53,12 +88,16 @@ pub struct Record {
     pub host_name: String,
     /// Name it had when it arrived.
     pub pod_name: String,
+    /// Name of its interface at home, which IPoIB makes anew with every move.
+    pub netdev: Option<IfName>,
     /// Who has it; Go does not write that down.
     pub attachment: Option<Attachment>,
     /// Where it went; Go does not write that down.
     pub lodging: Option<Lodging>,
     /// How far it has come; Go writes a record only when it is done.
     pub phase: Phase,
+    /// What was lent along with it; only a function with several devices has some.
+    pub siblings: Vec<Sibling>,
 }
 
 impl Record {
@@ -73,6 +112,9 @@ impl Record {
         put("deviceID", device_id.unwrap_or_default().into());
         put("sandboxRdmaDevName", self.host_name.as_str().into());
         put("containerRdmaDevName", self.pod_name.as_str().into());
+        if let Some(netdev) = &self.netdev {
+            put("hostNetdev", netdev.as_str().into());
+        }
         if let Some(attachment) = &self.attachment {
             put("network", attachment.network.as_str().into());
             put("containerID", attachment.container.as_str().into());
@@ -87,6 +129,11 @@ impl Record {
                 put("nodeGUID", guid.quads().into());
             }
         }
+        if !self.siblings.is_empty() {
+            let each = self.each();
+            let devices = each.iter().filter_map(device_value);
+            put("rdmaDevices", devices.collect());
+        }
         put(
             "phase",
             match self.phase {
@@ -96,6 +143,11 @@ impl Record {
             .into(),
         );
         Value::Object(object).to_string().into_bytes()
+    }
+
+    /// The name that is to be given back; Go's oldest records have none.
+    pub fn home_name(&self) -> Option<String> {
+        Some(self.host_name.clone()).filter(|name| !name.is_empty())
     }
 
     /// Reads a record of ours or of any Go release; `None` when nothing in it is of use.
@@ -124,11 +176,19 @@ impl Record {
                 node_guid: text("nodeGUID").and_then(|guid| guid.parse().ok()),
             })
         };
+        let lodging = lodging();
+        let first = lodging.as_ref().map(|lodging| lodging.index);
+        let devices = value.get("rdmaDevices").and_then(Value::as_array);
+        let devices = devices.into_iter().flatten().filter_map(sibling);
         Some(Self {
             device_id,
             host_name: text("sandboxRdmaDevName").unwrap_or_default(),
+            netdev: text("hostNetdev").and_then(|name| name.parse().ok()),
             attachment: attachment(),
-            lodging: lodging(),
+            siblings: devices
+                .filter(|s| first.is_some_and(|first| first != s.index))
+                .collect(),
+            lodging,
             phase: match text("phase").as_deref() {
                 Some("intent") => Phase::Intent,
                 _ => Phase::Done,
@@ -136,6 +196,62 @@ impl Record {
             pod_name,
         })
     }
+
+    /// The record as each of its devices sees it: itself first, the others as siblings.
+    pub fn each(&self) -> Vec<Self> {
+        let mut each = vec![self.clone()];
+        let Some(lodging) = &self.lodging else {
+            return each;
+        };
+        let first = Sibling {
+            host_name: self.host_name.clone(),
+            pod_name: self.pod_name.clone(),
+            index: lodging.index,
+            node_guid: lodging.node_guid,
+        };
+        for (n, sibling) in self.siblings.iter().enumerate() {
+            let mut others = self.siblings.clone();
+            others[n] = first.clone();
+            each.push(Self {
+                host_name: sibling.host_name.clone(),
+                pod_name: sibling.pod_name.clone(),
+                lodging: Some(Lodging {
+                    index: sibling.index,
+                    node_guid: sibling.node_guid,
+                    ..lodging.clone()
+                }),
+                siblings: others,
+                ..self.clone()
+            });
+        }
+        each
+    }
+}
+
+fn device_value(view: &Record) -> Option<Value> {
+    let lodging = view.lodging.as_ref()?;
+    let mut object = Map::new();
+    object.insert("rdmaIndex".to_owned(), lodging.index.into());
+    if let Some(guid) = lodging.node_guid {
+        object.insert("nodeGUID".to_owned(), guid.quads().into());
+    }
+    for (key, name) in [
+        ("sandboxRdmaDevName", &view.host_name),
+        ("containerRdmaDevName", &view.pod_name),
+    ] {
+        object.insert(key.to_owned(), name.as_str().into());
+    }
+    Some(Value::Object(object))
+}
+
+fn sibling(value: &Value) -> Option<Sibling> {
+    let text = |key: &str| value.get(key)?.as_str().map(str::to_owned);
+    Some(Sibling {
+        host_name: text("sandboxRdmaDevName")?,
+        pod_name: text("containerRdmaDevName").unwrap_or_default(),
+        index: u32::try_from(value.get("rdmaIndex")?.as_u64()?).ok()?,
+        node_guid: text("nodeGUID").and_then(|guid| guid.parse().ok()),
+    })
 }
 
 impl Lodging {
@@ -161,6 +277,7 @@ mod tests {
             device_id: "0000:01:10.2".parse().ok(),
             host_name: "mlx5_2".to_owned(),
             pod_name: "mlx5_2".to_owned(),
+            netdev: "ib2".parse().ok(),
             attachment: Some(Attachment {
                 network: "net".to_owned(),
                 container: "c1".to_owned(),
@@ -174,7 +291,35 @@ mod tests {
                 node_guid: Some(Guid::new(7)),
             }),
             phase: Phase::Intent,
+            siblings: Vec::new(),
         }
+    }
+
+    #[test]
+    fn several_devices_are_listed_with_the_first_for_go() {
+        let second = Sibling {
+            host_name: "mlx5_3".to_owned(),
+            pod_name: "mlx5_1".to_owned(),
+            index: 4,
+            node_guid: None,
+        };
+        let record = Record {
+            siblings: vec![second],
+            ..record()
+        };
+        let bytes = record.encode();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        assert!(text.contains(
+            r#""rdmaDevices":[{"rdmaIndex":3,"nodeGUID":"0000:0000:0000:0007","sandboxRdmaDevName":"mlx5_2","containerRdmaDevName":"mlx5_2"},{"rdmaIndex":4,"sandboxRdmaDevName":"mlx5_3","containerRdmaDevName":"mlx5_1"}]"#
+        ), "{text}");
+        assert_eq!(Record::decode(&bytes).as_ref(), Some(&record));
+        let each = record.each();
+        assert_eq!(each.len(), 2);
+        assert_eq!(each[0], record);
+        assert_eq!(each[1].host_name, "mlx5_3");
+        assert_eq!(each[1].lodging.as_ref().unwrap().index, 4);
+        assert_eq!(each[1].siblings[0].index, 3);
+        assert_eq!(each[1].each()[1].lodging, record.lodging);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::types::DeviceId;
 /// Go's folder; a node may be switched from one plugin to the other with pods running.
 pub const FOLDER: &str = "/var/lib/cni/rdma";
 /// Where Go's `ib-sriov` keeps its own records.
-const IB_SRIOV: &str = "/var/lib/cni/ib-sriov";
+pub const IB_SRIOV: &str = "/var/lib/cni/ib-sriov";
 
 /// How many names with a hash are tried.
 const HASHED_NAMES: u32 = 8;
@@ -128,7 +128,12 @@ impl Store {
                 });
             }
         }
+        let own = attachment.map(|own| format!("{}-{}", own.container, own.ifname));
         for name in self.ib_sriov.names()? {
+            let plain = name.split('@').next().unwrap_or(&name);
+            if own.as_deref() == Some(plain) {
+                continue;
+            }
             let bytes = self.ib_sriov.read(&name).ok().flatten();
             if bytes.is_some_and(|bytes| isolates(&bytes, id)) {
                 claims.push(Claim {
@@ -180,35 +185,12 @@ fn plain_name(attachment: &Attachment) -> String {
 /// Go's name, unless no file can have it, and then the names with a hash.
 fn names(attachment: &Attachment) -> Vec<String> {
     let plain = plain_name(attachment);
-    let hashed = (0..HASHED_NAMES).map(|salt| {
-        let suffix = format!("@{:08x}", hash(attachment, salt));
-        let mut end = plain.len().min(MAX_NAME - suffix.len());
-        while !plain.is_char_boundary(end) {
-            end -= 1;
-        }
-        format!("{}{suffix}", &plain[..end])
-    });
+    let hashed = (0..HASHED_NAMES).map(|salt| attachment.hashed_name(&plain, salt));
     let fits = plain.len() <= MAX_NAME;
     fits.then(|| plain.clone())
         .into_iter()
         .chain(hashed)
         .collect()
-}
-
-/// FNV-1a over the three parts, kept apart.
-fn hash(attachment: &Attachment, salt: u32) -> u32 {
-    let parts = [
-        &attachment.network,
-        &attachment.container,
-        &attachment.ifname,
-    ];
-    let bytes = parts
-        .iter()
-        .flat_map(|part| part.bytes().chain([0]))
-        .chain(salt.to_le_bytes());
-    bytes.fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
 }
 
 #[cfg(test)]
@@ -230,9 +212,11 @@ mod tests {
             device_id: device.parse().ok(),
             host_name: "mlx5_2".to_owned(),
             pod_name: "mlx5_2".to_owned(),
+            netdev: None,
             attachment: Some(attachment.clone()),
             lodging: None,
             phase: Phase::Done,
+            siblings: Vec::new(),
         }
     }
 

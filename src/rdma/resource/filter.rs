@@ -55,10 +55,7 @@ impl Filter {
         let key = id_key(kind)?;
         let test = self.tests.iter().find(|test| test.key == key)?;
         match &test.wanted {
-            Wanted::Numbers(list) => match list.ranges() {
-                [one] if one.start() == one.end() => u32::try_from(*one.start()).ok(),
-                _ => None,
-            },
+            Wanted::Numbers(list) => u32::try_from(list.only()?).ok(),
             Wanted::Words(_) => None,
         }
     }

@@ -11,6 +11,7 @@ pub mod memory_region;
 pub mod optional;
 pub mod port;
 pub mod queue_pair;
+pub mod rate;
 pub mod target;
 
 pub use error::StatisticError;

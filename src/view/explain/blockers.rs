@@ -2,6 +2,7 @@
 
 use super::Advice;
 use crate::kernel::Namespace;
+use crate::kernel::namespace::Process;
 use crate::kernel::owner::{Owner, Runtime};
 use crate::rdma::RdmaError;
 use crate::view::namespace::{MAX_LISTED, describe, list_of, quoted, short};
@@ -47,17 +48,12 @@ pub(super) fn advice(error: &RdmaError, blockers: &[Namespace], hidden: usize) -
 }
 
 /// The command that ends a namespace.
-fn end(namespace: &Namespace) -> Option<String> {
+pub(in crate::view) fn end(namespace: &Namespace) -> Option<String> {
     let keeper = namespace
         .processes
         .first()
         .or_else(|| namespace.holders.first().map(|holder| &holder.process));
-    let by_process = keeper.map(|process| {
-        let owner = process.owner.as_ref();
-        owner
-            .and_then(end_owner)
-            .unwrap_or_else(|| format!("kill {}", process.pid))
-    });
+    let by_process = keeper.map(end_process);
     let Some(path) = namespace.paths.first() else {
         return by_process;
     };
@@ -75,6 +71,14 @@ fn end(namespace: &Namespace) -> Option<String> {
         Some(command) => Some(format!("{command}; {unname}")),
         None => Some(unname),
     }
+}
+
+/// The command that ends a process, and what it belongs to.
+pub(super) fn end_process(process: &Process) -> String {
+    let owner = process.owner.as_ref();
+    owner
+        .and_then(end_owner)
+        .unwrap_or_else(|| format!("kill {}", process.pid))
 }
 
 fn end_owner(owner: &Owner) -> Option<String> {

@@ -1,9 +1,20 @@
 //! `Explanation`: what went wrong, why, and what to type next.
 
+pub mod binding;
 mod blockers;
 mod device;
+mod gaps;
+mod lease;
+mod removal;
+pub mod select;
 mod software;
 mod statistic;
+pub mod usage;
+pub mod vf_change;
+pub mod vf_count;
+mod vf_refusal;
+
+use std::fmt;
 
 use nix::errno::Errno;
 
@@ -11,6 +22,11 @@ use crate::kernel::modules::Availability;
 use crate::kernel::{NetlinkError, NetnsError, Privilege, Refusal};
 use crate::rdma::RdmaError;
 use crate::rdma::diagnosis::{Diagnosis, NetnsDiagnosis};
+
+pub(in crate::view) use blockers::end;
+pub use gaps::gaps;
+pub use lease::lease;
+pub use removal::{in_use, stuck};
 
 /// An error as a person needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +37,30 @@ pub struct Explanation {
     pub cause: Option<String>,
     /// The next command, as it is typed.
     pub cure: Option<String>,
+}
+
+impl fmt::Display for Explanation {
+    /// Line by line, each with its end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.headline)?;
+        for (label, line) in [("cause", &self.cause), ("  fix", &self.cure)] {
+            if let Some(line) = line {
+                writeln!(f, "{label}: {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Explanation {
+    /// A headline that says all there is to say.
+    pub fn of(headline: String) -> Self {
+        Self {
+            headline,
+            cause: None,
+            cure: None,
+        }
+    }
 }
 
 /// Why, and what to type next.

@@ -1,4 +1,7 @@
 //! Link messages of rtnetlink: `struct ifinfomsg` and the IFLA attributes used here.
 
+pub mod change;
+pub mod interface;
 pub mod message;
+pub mod stacking;
 pub mod vf;

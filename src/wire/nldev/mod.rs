@@ -1,6 +1,7 @@
 //! The nldev client of NETLINK_RDMA: message types and the requests and records of each object.
 
 pub mod attr_ids;
+pub mod chardev;
 pub mod device;
 pub mod event;
 pub mod link;
@@ -33,6 +34,8 @@ pub mod op {
     pub const SYS_GET: u16 = 6;
     /// Change one setting of the subsystem.
     pub const SYS_SET: u16 = 7;
+    /// Character devices: of a device, of a port, or of the machine.
+    pub const GET_CHARDEV: u16 = 15;
     /// Change how counters are kept, bind one to a queue pair, choose optional ones.
     pub const STAT_SET: u16 = 16;
     /// Counters of a port, a queue pair or a memory region, or the mode they are kept in.

@@ -272,6 +272,41 @@ static struct ib_device *ibdev_new(struct lab_fn *fn)
 	return ibdev;
 }
 
+static int ibdev_register(struct lab_fn *fn, struct ib_device *ibdev)
+{
+	int err;
+
+	if (fn->eth) {
+		err = ib_device_set_netdev(ibdev, fn->eth, LAB_PORT);
+		if (err)
+			return err;
+	}
+	return ib_register_device(ibdev, "mlx5_%d", &fn->pdev->dev);
+}
+
+/* All of one function share its identity, its port and its netdev. */
+static int further_add(struct lab_fn *fn)
+{
+	unsigned int i, count = clamp(lab_ibdevs, 1U, (unsigned int)LAB_MAX_IBDEVS) - 1;
+	struct ib_device *ibdev;
+	int err;
+
+	if (fn->kind != LAB_VF)
+		return 0;
+	for (i = 0; i < count; i++) {
+		ibdev = ibdev_new(fn);
+		if (!ibdev)
+			return -ENOMEM;
+		err = ibdev_register(fn, ibdev);
+		if (err) {
+			ibdev_free(ibdev);
+			return err;
+		}
+		fn->further[i] = ibdev;
+	}
+	return 0;
+}
+
 int lab_ibdev_add(struct lab_fn *fn)
 {
 	struct ib_device *ibdev = ibdev_new(fn);
@@ -279,25 +314,30 @@ int lab_ibdev_add(struct lab_fn *fn)
 
 	if (!ibdev)
 		return -ENOMEM;
-	if (fn->eth) {
-		err = ib_device_set_netdev(ibdev, fn->eth, LAB_PORT);
-		if (err)
-			goto fail;
-	}
 	fn->ibdev = ibdev;
-	err = ib_register_device(ibdev, "mlx5_%d", &fn->pdev->dev);
+	err = ibdev_register(fn, ibdev);
+	if (err) {
+		fn->ibdev = NULL;
+		ibdev_free(ibdev);
+		return err;
+	}
+	err = further_add(fn);
 	if (err)
-		goto fail;
-	return 0;
-
-fail:
-	fn->ibdev = NULL;
-	ibdev_free(ibdev);
+		lab_ibdev_remove(fn);
 	return err;
 }
 
 void lab_ibdev_remove(struct lab_fn *fn)
 {
+	int i;
+
+	for (i = ARRAY_SIZE(fn->further) - 1; i >= 0; i--) {
+		if (!fn->further[i])
+			continue;
+		ib_unregister_device(fn->further[i]);
+		ibdev_free(fn->further[i]);
+		fn->further[i] = NULL;
+	}
 	ib_unregister_device(fn->ibdev);
 	ibdev_free(fn->ibdev);
 	fn->ibdev = NULL;

@@ -120,6 +120,10 @@ unsigned int lab_sfs;
 module_param_named(sfs, lab_sfs, uint, 0644);
 MODULE_PARM_DESC(sfs, "auxiliary devices mlx5_core.sf.N to make on each PF; read when a PF is bound");
 
+unsigned int lab_ibdevs = 1;
+module_param_named(ibdevs, lab_ibdevs, uint, 0644);
+MODULE_PARM_DESC(ibdevs, "RDMA devices of each VF, 1 to 4; read at probe");
+
 unsigned int lab_driver_id;
 module_param_named(driver_id, lab_driver_id, uint, 0644);
 MODULE_PARM_DESC(driver_id, "enum rdma_driver_id told to user space; 0 (default) keeps libibverbs' providers away");

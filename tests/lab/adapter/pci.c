@@ -39,12 +39,18 @@ void lab_sf_ids(struct lab_fn *fn, struct lab_pf *pf, unsigned int sfnum)
 static void fn_link_changed(struct lab_fn *fn)
 {
 	struct ib_event event = { .device = fn->ibdev };
+	int i;
 
 	if (fn->eth)
 		lab_eth_link_changed(fn);
 	event.event = lab_link_up(fn) ? IB_EVENT_PORT_ACTIVE : IB_EVENT_PORT_ERR;
 	event.element.port_num = LAB_PORT;
 	ib_dispatch_event(&event);
+	for (i = 0; i < ARRAY_SIZE(fn->further); i++) {
+		event.device = fn->further[i];
+		if (event.device)
+			ib_dispatch_event(&event);
+	}
 }
 
 /* Caller holds pf->lock, which keeps bound VFs from going. */

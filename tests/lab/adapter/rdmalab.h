@@ -22,6 +22,7 @@
 #define LAB_FW		"20.43.1014"
 #define LAB_PORT	1
 #define LAB_MAX_SFS	64
+#define LAB_MAX_IBDEVS	4
 
 /* Kernel differences, all of them; each use names one of these. */
 #define LAB_HAS_SUB_DEV		(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0))
@@ -77,6 +78,7 @@ struct lab_fn {
 	u8 mac[ETH_ALEN];	/* zero: random at each probe, as a VF nobody gave one */
 	u16 lid;
 	struct ib_device *ibdev;
+	struct ib_device *further[LAB_MAX_IBDEVS - 1];	/* of a VF, when asked for */
 	struct net_device *eth;	/* Ethernet mode only */
 };
 
@@ -106,7 +108,7 @@ struct lab_fault {
 enum { LAB_FAULT_OFF = -1, LAB_FAULT_PF = -2, LAB_FAULT_ALL = -3 };
 
 extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_link, lab_fail_move, lab_fail_numvfs;
-extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id;
+extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id, lab_ibdevs;
 extern unsigned long long lab_guid_base, lab_stat_base;
 extern bool lab_nomove, lab_vf_guids, lab_keep_guids, lab_vendor_sysfs;
 

@@ -3,7 +3,7 @@
 #   tests/lab/boot --kernel K --pf both --share tests/lab/adapter:src -- /lab/src/selftest.sh [PART...]
 set -u
 adapter=/lab/adapter
-parts=(ib moves names faults vendor verbs counters subs many eth end)
+parts=(ib moves names faults vendor verbs counters subs several many eth end)
 params=/sys/module/rdmalab/parameters
 failed=0
 
@@ -352,6 +352,35 @@ part_subs() {
     fi
     unload subs
     is "no auxiliary device left" 0 "$(ls /sys/bus/auxiliary/devices | grep -c mlx5_core.sf)"
+}
+
+part_several() {
+    load mode=ib ibdevs=2
+    numvfs "$igb" 2
+    local vf first second
+    vf=$(vf_pci "$igb" 0)
+    is "RDMA devices of a VF" 2 "$(ibdev_of "$vf" | wc -l)"
+    is "the PF has one" 1 "$(ibdev_of "$igb" | wc -l)"
+    is "IPoIB netdevs of a VF" 2 "$(netdev_of "$vf" | wc -l)"
+    first=$(ibdev_of "$vf" | head -n 1) second=$(ibdev_of "$vf" | tail -n 1)
+    is "one identity" "$(cat "/sys/class/infiniband/$first/node_guid")" "$(cat "/sys/class/infiniband/$second/node_guid")"
+    ip netns add pod
+    ok "one moves" moved "$second" pod
+    is "the other stays" "$first" "$(ibdev_of "$vf")"
+    ok "then it moves too" moved "$first" pod
+    ip netns del pod
+    soon "both come home" "$first $second" eval "ibdev_of $vf | xargs"
+    rebind "$vf"
+    is "two again after a rebind" 2 "$(ibdev_of "$vf" | wc -l)"
+    set_param ibdevs 1
+    rebind "$vf"
+    is "one, when asked for one" 1 "$(ibdev_of "$vf" | wc -l)"
+    unload several
+    load mode=eth ibdevs=4
+    numvfs "$igb" 1
+    is "four on Ethernet" 4 "$(ibdev_of "$(vf_pci "$igb" 0)" | wc -l)"
+    is "with one netdev" 1 "$(netdev_of "$(vf_pci "$igb" 0)" | wc -l)"
+    unload "several on Ethernet"
 }
 
 part_many() {

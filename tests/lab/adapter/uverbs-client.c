@@ -3,11 +3,13 @@
  * A user of an RDMA device: opens a context, makes a PD, MR, CQ, SRQ and QPs, says what it has and keeps it until its
  * standard input ends. libibverbs cannot: it has no provider for the simulated adapter.
  *
- *   uverbs-client /dev/infiniband/uverbsN [QPS]
+ *   uverbs-client /dev/infiniband/uverbsN [QPS [NETNS]]
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <rdma/ib_user_verbs.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +46,11 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || (fd = open(argv[1], O_RDWR)) < 0) {
 		printf("open: %s\n", argc < 2 ? "which device?" : strerror(errno));
+		return 1;
+	}
+	/* a device may stay open in a process that has left its network namespace */
+	if (argc > 3 && setns(open(argv[3], O_RDONLY), CLONE_NEWNET)) {
+		printf("setns: %s\n", strerror(errno));
 		return 1;
 	}
 

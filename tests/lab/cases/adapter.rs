@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::case::{Case, case};
 use crate::handle::Lab;
 use crate::pci;
+use crate::soft_roce::SoftRoce;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -144,12 +145,10 @@ fn counters(lab: &Lab) {
 }
 
 fn soft_roce_counters(lab: &Lab) {
-    lab.sh("modprobe rdma_rxe && ip link add par0 type veth peer name par1 && rdma link add rxe0 type rxe netdev par0").ok();
+    let _device = SoftRoce::devices(1);
     lab.iproute2_rdma(&["statistic", "show", "link", "rxe0/1"])
         .ok()
         .stdout_has("sent_pkts 0");
-    lab.sh("rdma link delete rxe0 && ip link delete par0 && rmmod rdma_rxe")
-        .ok();
 }
 
 fn many_vfs(lab: &Lab) {

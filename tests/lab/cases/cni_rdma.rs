@@ -159,6 +159,34 @@ fn r02_shared_mode(lab: &Lab) {
     let conf = json!({"cniVersion": "1.1.0", "name": "net", "type": "rdma"});
     refused(lab.cni("rdma", "STATUS", &[], &conf.to_string()), 50, text);
     call(lab, "DEL", "/run/netns/pod", &config(&lab.vf(0))).ok();
+
+    // Where nodes differ one configuration has to fit them all: nothing is moved, nothing fails.
+    let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
+    let skip = with("rdmaMode", json!("skip"), config(&vf));
+    let call_all = |verb: &str| call(lab, verb, "/run/netns/pod", &skip);
+    let added = call_all("ADD")
+        .ok()
+        .stderr_has("shared mode: nothing is moved");
+    assert_eq!(added.json(), skip["prevResult"]);
+    call_all("CHECK").ok().stdout_is("");
+    let status = with("rdmaMode", json!("skip"), conf);
+    lab.cni("rdma", "STATUS", &[], &status.to_string())
+        .ok()
+        .silent();
+    let gc = with("cni.dev/valid-attachments", json!([]), status);
+    lab.cni("rdma", "GC", &[], &gc.to_string()).ok().silent();
+    call_all("DEL").ok();
+    at_home(&vf, &name);
+    refused(
+        call(
+            lab,
+            "ADD",
+            "/run/netns/pod",
+            &with("rdmaMode", json!("auto"), skip),
+        ),
+        7,
+        "rdmaMode",
+    );
 }
 
 fn r04_devices_that_are_none(lab: &Lab) {

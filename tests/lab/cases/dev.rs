@@ -2,6 +2,7 @@
 
 use crate::case::{Case, case};
 use crate::handle::Lab;
+use crate::soft_roce::SoftRoce;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -137,11 +138,7 @@ fn move_where_it_is(lab: &Lab) {
 }
 
 fn move_soft_roce(lab: &Lab) {
-    lab.sh(
-        "modprobe rdma_rxe && ip link add par0 type veth peer name par1 && ip link set par0 up && ip link set par1 up \
-         && rdma link add rxe0 type rxe netdev par0",
-    )
-    .ok();
+    let _device = SoftRoce::devices(1);
     let blue = lab.netns("blue");
     lab.rdmactl(&["dev", "set", "rxe0", "netns", "blue"])
         .ok()
@@ -155,7 +152,6 @@ fn move_soft_roce(lab: &Lab) {
     lab.rdmactl(&["dev", "show", "rxe0"]).ok();
     drop(blue);
     lab.rdmactl(&["link", "delete", "rxe0"]).ok().silent();
-    lab.sh("ip link delete par0; rmmod rdma_rxe").ok();
 }
 
 fn dying_namespace(lab: &Lab) {
@@ -330,13 +326,11 @@ fn sub_devices(lab: &Lab) {
 }
 
 fn no_sub_devices(lab: &Lab) {
-    lab.sh("modprobe rdma_rxe && ip link add par0 type veth peer name par1 && rdma link add rxe0 type rxe netdev par0").ok();
+    let _device = SoftRoce::devices(1);
     lab.rdmactl(&["dev", "add", "smi1", "type", "SMI", "parent", "rxe0"])
         .fails(1)
         .stderr_has("Operation not supported")
         .stderr_has("sub-device");
-    lab.sh("rdma link delete rxe0 && ip link delete par0 && rmmod rdma_rxe")
-        .ok();
 }
 
 fn tables_on_a_terminal(lab: &Lab) {

@@ -2,6 +2,7 @@
 
 use crate::case::{Case, case};
 use crate::handle::Lab;
+use crate::soft_roce::SoftRoce;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -13,10 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn add_and_delete(lab: &Lab) {
-    lab.sh(
-        "ip link add par0 type veth peer name par1 && ip link set par0 up && ip link set par1 up",
-    )
-    .ok();
+    let _interfaces = SoftRoce::pairs(1);
     lab.rdmactl(&["link", "add", "rxe0", "type", "rxe", "netdev", "par0"])
         .ok()
         .silent();
@@ -34,7 +32,6 @@ fn add_and_delete(lab: &Lab) {
         .fails(1)
         .stderr_has("Wrong device name - rxe0");
     lab.rdmactl(&["link", "delete", "rxe1"]).ok().silent();
-    lab.sh("ip link delete par0; rmmod rdma_rxe").ok();
 }
 
 fn ports_of_one_device(lab: &Lab) {

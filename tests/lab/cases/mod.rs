@@ -1,24 +1,44 @@
 //! Every case of the lab; a file's `cases()` lists its own.
 
 mod adapter;
+mod all_netns;
 mod batch;
 mod busy;
 mod cni_call;
 mod cni_chain;
+mod cni_leftovers;
 mod cni_rdma;
 mod cni_rdma_kills;
+mod cni_rdma_logs;
+mod cni_rdma_names;
 mod cni_rdma_recovery;
+mod cni_rdma_several;
 mod dev;
+mod doctor;
+mod doctor_adapter;
 mod explain;
+mod ib_sriov;
+mod ib_sriov_kills;
+mod ib_sriov_recovery;
 mod lab_itself;
 mod link;
+mod link_delete;
 mod monitor;
 mod parity;
 mod parity_resource;
 mod parity_statistic;
 mod persist;
+mod reclaim;
 mod scraping;
+mod statistic;
 mod system;
+mod topology;
+mod vf;
+mod vf_bind;
+mod vf_create;
+mod vf_ethernet;
+mod vf_ways;
+mod watch;
 
 use crate::case::Case;
 
@@ -34,14 +54,34 @@ pub(crate) fn all() -> Vec<Case> {
         ("scraping", scraping::cases()),
         ("parity_resource", parity_resource::cases()),
         ("parity_statistic", parity_statistic::cases()),
+        ("statistic", statistic::cases()),
+        ("watch", watch::cases()),
         ("batch", batch::cases()),
         ("system", system::cases()),
         ("dev", dev::cases()),
+        ("reclaim", reclaim::cases()),
+        ("all_netns", all_netns::cases()),
+        ("topology", topology::cases()),
         ("link", link::cases()),
+        ("link_delete", link_delete::cases()),
+        ("doctor", doctor::cases()),
+        ("doctor_adapter", doctor_adapter::cases()),
+        ("vf", vf::cases()),
+        ("vf_ethernet", vf_ethernet::cases()),
+        ("vf_ways", vf_ways::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
+        ("cni_rdma_logs", cni_rdma_logs::cases()),
+        ("cni_rdma_names", cni_rdma_names::cases()),
+        ("cni_rdma_several", cni_rdma_several::cases()),
         ("cni_chain", cni_chain::cases()),
+        ("vf_create", vf_create::cases()),
+        ("vf_bind", vf_bind::cases()),
+        ("cni_leftovers", cni_leftovers::cases()),
+        ("ib_sriov", ib_sriov::cases()),
+        ("ib_sriov_recovery", ib_sriov_recovery::cases()),
+        ("ib_sriov_kills", ib_sriov_kills::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
+use crate::soft_roce::SoftRoce;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -36,7 +37,7 @@ fn listen(lab: &Lab, seconds: u32, monitors: &[&str], script: &str) -> Vec<Strin
 }
 
 fn announcements(lab: &Lab) {
-    lab.sh("modprobe rdma_rxe && ip link add par0 type veth peer name par1 && ip link set par0 up && ip link set par1 up").ok();
+    let _interfaces = SoftRoce::pairs(1);
     let ours = format!("{FACES}/rdma");
     let heard = listen(
         lab,
@@ -60,7 +61,6 @@ fn announcements(lab: &Lab) {
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
     assert_eq!(heard[4].lines().count(), heard[0].lines().count());
-    lab.sh("ip link delete par0; rmmod rdma_rxe").ok();
 }
 
 fn old_kernel(lab: &Lab) {

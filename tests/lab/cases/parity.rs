@@ -3,6 +3,7 @@
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::output::Output;
+use crate::soft_roce::SoftRoce;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -306,19 +307,14 @@ fn no_devices(lab: &Lab) {
 }
 
 fn soft_roce(lab: &Lab) {
-    lab.sh(
-        "modprobe -a rdma_rxe ib_uverbs && ip link add par0 type veth peer name par1 && ip link add par2 type veth peer name par3 \
-         && for each in 0 1 2 3; do ip link set par$each up; done \
-         && rdma link add rxe0 type rxe netdev par0 && rdma link add rxe1 type rxe netdev par1",
-    )
-    .ok();
+    let devices = SoftRoce::pairs(2);
+    (0..2).for_each(|number| devices.add(number));
     let state = State {
         taken: "rxe1",
         veth: "par2",
         ..State::new(lab, "rxe0")
     };
     let compared = state.compare(shows()) + state.compare(CHANGES);
-    lab.sh("rdma link delete rxe0; rdma link delete rxe1; ip link delete par0; ip link delete par2; rmmod rdma_rxe").ok();
     assert!(compared >= 100, "{compared}");
 }
 

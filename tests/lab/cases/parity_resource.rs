@@ -1,12 +1,13 @@
 //! `resource` through iproute2's `rdma` and through ours, while programs hold objects and wait.
 
 use std::cell::RefCell;
-use std::process::{Child, Command, Stdio};
 
 use super::parity::State;
 use crate::adapter::until;
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
+use crate::running::Running;
+use crate::soft_roce::SoftRoce;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -184,30 +185,6 @@ const POOLS: [&str; 10] = [
     "res set frmr_pools dev DEV pinned 1:2:3:0 4",
 ];
 
-/// A program that waits; it is ended with the guard.
-struct Running(Child);
-
-impl Running {
-    fn new(words: &[&str]) -> Self {
-        let child = Command::new(words[0])
-            .args(&words[1..])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot run {words:?}: {error}"));
-        Self(child)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Compares every line, with the numbers of an object that iproute2 shows.
 fn compare(state: &State<'_>, least: usize) {
     let listed = state.run("rdma", "-j res show qp type RC,UD").ok();
@@ -242,24 +219,10 @@ fn nothing(lab: &Lab) {
     compare(&State::new(lab, "nope"), 90);
 }
 
-/// Two soft-RoCE devices, gone with the guard.
-struct SoftRoce<'a>(&'a Lab);
-
-impl Drop for SoftRoce<'_> {
-    fn drop(&mut self) {
-        self.0.sh("rdma link delete rxe0; rdma link delete rxe1; ip link delete par0; rmmod rdma_ucm rdma_rxe");
-    }
-}
-
 /// Two soft-RoCE devices; on the first, programs of every kind that wait for someone to talk to.
 fn with_soft_roce(lab: &Lab, test: impl Fn(&Lab)) {
-    let _devices = SoftRoce(lab);
-    lab.sh(
-        "modprobe -a rdma_rxe ib_uverbs rdma_ucm && ip link add par0 type veth peer name par1 \
-         && ip addr add 192.168.77.1/24 dev par0 && ip link set par0 up && ip link set par1 up \
-         && rdma link add rxe0 type rxe netdev par0 && rdma link add rxe1 type rxe netdev par1",
-    )
-    .ok();
+    let _devices = SoftRoce::devices(2);
+    lab.sh("modprobe rdma_ucm").ok();
     {
         let programs = [
             Running::new(&["ibv_rc_pingpong", "-d", "rxe0", "-g", "0"]),
@@ -303,7 +266,7 @@ fn with_soft_roce(lab: &Lab, test: impl Fn(&Lab)) {
         });
         joined.unwrap_or_else(|error| panic!("{error}\n{}", lab.exec("rdma res show cm_id")));
         for each in &connected {
-            lab.exec(&format!("kill -STOP {}", each.0.id())).ok();
+            lab.exec(&format!("kill -STOP {}", each.pid())).ok();
         }
         let last = RefCell::new(String::new());
         until("nothing moves", || {
@@ -379,7 +342,7 @@ fn better(lab: &Lab) {
     let dev = lab.vf_rdma(1);
     let other = lab.vf_rdma(0);
     let running = client(lab, 1, &[], "2");
-    let pid = running.0.id();
+    let pid = running.pid();
     let ours = |line: &str| lab.exec(&format!("{FACES}/rdma {line}"));
     // The same selectors everywhere, and a short key means one key.
     let by_link = ours(&format!("res show qp link {dev}")).ok().stdout;

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::thread::panicking;
 
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::output::Output;
+use crate::soft_roce::SoftRoce;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -304,13 +306,13 @@ impl<'a> State<'a> {
 }
 
 /// A process with queue pairs and a memory region on a VF of the simulated adapter.
-struct Client {
+pub(super) struct Client {
     child: Child,
-    qps: [String; 2],
+    pub(super) qps: [String; 2],
 }
 
 impl Client {
-    fn new(lab: &Lab, vf: u32) -> Self {
+    pub(super) fn new(lab: &Lab, vf: u32) -> Self {
         let folder = format!("/sys/bus/pci/devices/{}/infiniband_verbs", lab.vf(vf));
         let uverbs = lab.exec(&format!("ls {folder}")).ok().stdout;
         let mut child = Command::new("/lab/adapter/uverbs-client")
@@ -348,16 +350,9 @@ fn no_counters(lab: &Lab) {
 }
 
 fn soft_roce(lab: &Lab) {
-    lab.sh(
-        "modprobe -a rdma_rxe ib_uverbs && ip link add pst0 type veth peer name pst1 \
-         && ip link set pst0 up && ip link set pst1 up \
-         && rdma link add rxe0 type rxe netdev pst0 && rdma link add rxe1 type rxe netdev pst1",
-    )
-    .ok();
+    let _devices = SoftRoce::devices(2);
     let state = State::new(lab, "rxe0");
     let compared = state.compare_shows() + state.compare(CHANGES);
-    lab.sh("rdma link delete rxe0; rdma link delete rxe1; ip link delete pst0; rmmod rdma_rxe")
-        .ok();
     assert!(compared >= 100, "{compared}");
 }
 
@@ -446,6 +441,7 @@ fn automatic(lab: &Lab) {
     let dev = lab.vf_rdma(1);
     let mut state = State::new(lab, &dev);
     for criteria in ["type", "pid", "type,pid"] {
+        let _off = Off(State::new(lab, &dev));
         state
             .run(
                 "rdma",
@@ -468,7 +464,16 @@ fn automatic(lab: &Lab) {
             (FREE, ""),
         ]);
         drop(client);
-        state.run("rdma", OFF).ok();
+    }
+}
+
+/// The automatic mode of a port, off with the guard.
+struct Off<'a>(State<'a>);
+
+impl Drop for Off<'_> {
+    fn drop(&mut self) {
+        let off = self.0.run("rdma", OFF);
+        assert!(panicking() || off.status == 0, "{off}");
     }
 }
 

@@ -1,12 +1,15 @@
 //! `statistic qp`: counters that queue pairs are bound to, by hand or automatically.
 
-use super::{each_port, only, selector};
+use super::listing::{self, Record, counters, each_port, rates};
+use super::{only, selector};
 use crate::cli::{Context, Dialect, Failure};
 use crate::kernel::Conn;
 use crate::kernel::procfs::Procfs;
+use crate::rdma::statistic::rate::Holder;
 use crate::rdma::statistic::{queue_pair, target};
 use crate::types::{AutoCriteria, Invalid, PortSelector};
 use crate::view::statistic as view;
+use crate::wire::nldev::statistic::queue_pair::QpCounters;
 
 mod words;
 
@@ -17,12 +20,13 @@ pub(super) fn run(
     cx: &mut Context<'_>,
     conn: &mut Conn,
     verb: Option<Verb>,
+    rate: bool,
 ) -> Result<(), Failure> {
     match verb {
-        None | Some(Verb::Show { what: None }) => show(cx, conn, None),
+        None | Some(Verb::Show { what: None }) => show(cx, conn, None, rate),
         Some(Verb::Show {
             what: Some(What::Link(filter)),
-        }) => show(cx, conn, Some(&filter)),
+        }) => show(cx, conn, Some(&filter), rate),
         Some(Verb::Mode { ports }) => mode(cx, conn, selector(ports).as_ref()),
         Some(Verb::Set {
             what: Set::Link { port, what: None },
@@ -48,22 +52,33 @@ pub(super) fn run(
     }
 }
 
-fn show(cx: &mut Context<'_>, conn: &mut Conn, filter: Option<&Filter>) -> Result<(), Failure> {
+fn show(
+    cx: &mut Context<'_>,
+    conn: &mut Conn,
+    filter: Option<&Filter>,
+    rate: bool,
+) -> Result<(), Failure> {
     let procfs = Procfs::of(cx.host);
     let selector = filter.and_then(|filter| filter.port.as_ref());
-    each_port(cx, conn, selector, |conn, target| {
-        let found = queue_pair::list(conn, target)?;
-        let wanted = found.into_iter().filter(|counters| {
-            counters.port.is_none_or(|port| port == target.port)
-                && filter.is_none_or(|filter| filter.shows(counters))
-        });
-        Ok(wanted
-            .map(|counters| {
-                let comm = counters.pid.and_then(|pid| procfs.comm(pid));
-                let row = view::queue_pair(target, &counters, comm.as_deref());
-                (row, counters.counters)
-            })
-            .collect())
+    counters(cx, conn, rate, &mut |cx, conn, mut past| {
+        each_port(cx, conn, selector, |conn, target| {
+            let found = queue_pair::list(conn, target)?;
+            let wanted = found.into_iter().filter(|counters| {
+                counters.port.is_none_or(|port| port == target.port)
+                    && filter.is_none_or(|filter| filter.shows(counters))
+            });
+            let record = |bound: QpCounters| {
+                let comm = bound.pid.and_then(|pid| procfs.comm(pid));
+                let holder = Holder::queue_pairs(target, &bound);
+                let rates = rates(&mut past, Some(holder), &bound.counters);
+                Record {
+                    row: view::queue_pair(target, &bound, comm.as_deref(), &rates),
+                    counters: bound.counters,
+                    rates,
+                }
+            };
+            Ok(wanted.map(record).collect())
+        })
     })
 }
 
@@ -72,11 +87,12 @@ fn mode(
     conn: &mut Conn,
     selector: Option<&PortSelector>,
 ) -> Result<(), Failure> {
-    each_port(cx, conn, selector, |conn, target| {
+    let listing = each_port(cx, conn, selector, |conn, target| {
         let mode = queue_pair::mode(conn, target)?;
-        let row = mode.map(|mode| (view::mode(target, mode), Vec::new()));
-        Ok(row.into_iter().collect())
-    })
+        let row = mode.map(|mode| view::mode(target, mode));
+        Ok(row.into_iter().map(Record::plain).collect())
+    })?;
+    listing::show(cx, conn, listing, false)
 }
 
 fn set_auto(

@@ -9,7 +9,7 @@ use crate::types::{AutoCriteria, Invalid, NumberList, PortSelector};
 use crate::wire::nldev::statistic::queue_pair::QpCounters;
 
 /// The order is iproute2's.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(in crate::cli::statistic) enum Verb {
     /// Show counters and the queue pairs bound to them
     #[command(visible_alias = "list")]
@@ -39,13 +39,26 @@ pub(in crate::cli::statistic) enum Verb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+impl Verb {
+    /// `set link` with nothing behind it shows, as iproute2's does.
+    pub(in crate::cli::statistic) fn only_shows(&self) -> bool {
+        match self {
+            Self::Show { .. } | Self::Mode { .. } => true,
+            Self::Set {
+                what: Set::Link { what, .. },
+            } => what.is_none(),
+            Self::Bind { .. } | Self::Unbind { .. } => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Subcommand)]
 pub(in crate::cli::statistic) enum What {
     /// Only of this device or port
     Link(Filter),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(override_usage = "rdmactl statistic qp show link [DEV[/PORT]] [KEY VALUE]...")]
 pub(in crate::cli::statistic) struct Filter {
     /// Only this device, or this port of it
@@ -65,7 +78,7 @@ pub(in crate::cli::statistic) struct Filter {
     qp_type: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(in crate::cli::statistic) enum Set {
     /// Of this device or port
     Link {
@@ -77,7 +90,7 @@ pub(in crate::cli::statistic) enum Set {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(in crate::cli::statistic) enum Change {
     /// Bind every new queue pair to a counter by these criteria
     #[command(
@@ -97,7 +110,7 @@ pub(in crate::cli::statistic) enum Change {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(in crate::cli::statistic) enum Bind {
     /// On this port
     #[command(
@@ -116,7 +129,7 @@ pub(in crate::cli::statistic) enum Bind {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(in crate::cli::statistic) enum Unbind {
     /// On this port
     #[command(

@@ -27,7 +27,8 @@ impl MrCounters {
             .collect()
     }
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+    /// Reads one entry, or the answer about one memory region.
+    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let mut read = Self::default();
         for attr in Attrs::new(body) {
             match attr.id {
@@ -41,8 +42,24 @@ impl MrCounters {
 }
 
 /// Lists the memory regions of one device that the driver counts for.
-pub fn dump(device: u32) -> Request {
-    Request::dump(message_type(op::STAT_GET))
+pub fn dump(device: u32, driver_details: bool) -> Request {
+    let request = Request::dump(message_type(op::STAT_GET));
+    about(request, device, driver_details)
+}
+
+/// Asks for one memory region.
+pub fn get(device: u32, mrn: u32, driver_details: bool) -> Request {
+    let request = Request::new(message_type(op::STAT_GET));
+    about(request, device, driver_details).u32(RDMA_NLDEV_ATTR_RES_MRN, mrn)
+}
+
+fn about(request: Request, device: u32, driver_details: bool) -> Request {
+    let request = request
         .u32(RDMA_NLDEV_ATTR_DEV_INDEX, device)
-        .u32(RDMA_NLDEV_ATTR_STAT_RES, u32::from(RDMA_NLDEV_ATTR_RES_MR))
+        .u32(RDMA_NLDEV_ATTR_STAT_RES, u32::from(RDMA_NLDEV_ATTR_RES_MR));
+    if driver_details {
+        request.u8(RDMA_NLDEV_ATTR_DRIVER_DETAILS, 1)
+    } else {
+        request
+    }
 }

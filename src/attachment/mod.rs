@@ -1,0 +1,16 @@
+//! Attachments of `ib-sriov`: a VF given to a container, on record until it is as it was.
+
+pub mod bind_anew;
+pub mod error;
+pub mod names;
+pub mod netdev_side;
+pub mod record;
+pub mod register;
+pub mod release;
+pub mod settle;
+pub mod store;
+pub mod take;
+
+pub use error::AttachError;
+pub use record::{Original, VfRecord};
+pub use store::{Entry, VfStore};

@@ -1,0 +1,150 @@
+//! The interface of a VF: into the container under the name that was asked for, and home again.
+
+use super::record::Original;
+use crate::kernel::{Conn, Host, Netns};
+use crate::netdev::{NetdevError, interface, on_function};
+use crate::types::{IfName, PciAddr};
+use crate::wire::link::message::Link;
+
+/// Moves the interface of `function` from home, or finds it in the container already, where the
+/// RDMA device took it along (IPoIB since Linux 6.16). It ends switched on and called `ifname`.
+///
+/// # Errors
+/// [`NetdevError`]; the interface may be in the container then.
+pub fn enter(
+    host: &Host,
+    home: &mut Conn,
+    function: PciAddr,
+    netns: &Netns,
+    ifname: &IfName,
+) -> Result<Link, NetdevError> {
+    if on_function::inside(host, netns, function)?.is_none() {
+        let link = on_function::here(home, host.sysfs(), function)?;
+        let link = link.ok_or_else(|| NetdevError::Gone {
+            name: format!("of {function}"),
+        })?;
+        interface::set_up(home, &link, false)?;
+        interface::move_to(home, &link, netns, ifname)?;
+    }
+    let link = on_function::inside(host, netns, function)?;
+    let link = link.ok_or_else(|| NetdevError::Gone {
+        name: format!("of {function} in {}", netns.word()),
+    })?;
+    netns.within(|| -> Result<Link, NetdevError> {
+        let mut conn = host.route()?;
+        let link = named_so(&mut conn, link, ifname)?;
+        // A further name of the host's would be in the way of the next container's.
+        for alt in &link.alt_names {
+            interface::delete_alt_name(&mut conn, &link, alt)?;
+        }
+        interface::set_up(&mut conn, &link, true)?;
+        let now = interface::with_index(&mut conn, link.index)?;
+        now.ok_or(NetdevError::Gone { name: link.name })
+    })?
+}
+
+fn named_so(conn: &mut Conn, link: Link, name: &IfName) -> Result<Link, NetdevError> {
+    if link.name == name.as_str() {
+        return Ok(link);
+    }
+    interface::set_up(conn, &link, false)?;
+    interface::rename(conn, &link, name)
+}
+
+/// How an interface came home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Homecoming {
+    /// It is at home, under its own name.
+    Restored,
+    /// It is at home under this name, because its own belongs to another interface now.
+    Kept(String),
+    /// It is neither in the container nor at home: its function has no driver, or is gone.
+    Nowhere,
+}
+
+/// Brings the interface of `function` home from `netns`, and gives it back what it had.
+///
+/// # Errors
+/// [`NetdevError`]: it is still in the container, or not as it was.
+pub fn leave(
+    host: &Host,
+    home: &mut Conn,
+    function: PciAddr,
+    netns: Option<&Netns>,
+    original: &Original,
+) -> Result<Homecoming, NetdevError> {
+    if let Some(netns) = netns
+        && let Some(link) = on_function::inside(host, netns, function)?
+    {
+        fetch(host, home, netns, &link, original)?;
+    }
+    restore(host, home, function, original)
+}
+
+fn fetch(
+    host: &Host,
+    home: &mut Conn,
+    netns: &Netns,
+    link: &Link,
+    original: &Original,
+) -> Result<(), NetdevError> {
+    let target = Netns::current(host)?;
+    let present = link.name.parse().ok();
+    let wishes = original.netdev.iter().chain(&present);
+    let name = interface::free_name(home, wishes, link.index)?;
+    netns.within(|| -> Result<(), NetdevError> {
+        let mut conn = host.route()?;
+        for alt in &link.alt_names {
+            interface::delete_alt_name(&mut conn, link, alt)?;
+        }
+        interface::set_up(&mut conn, link, false)?;
+        interface::move_to(&mut conn, link, &target, &name)
+    })?
+}
+
+/// Gives an interface at home its name, its further names and its state again.
+///
+/// # Errors
+/// [`NetdevError`], a taken name apart.
+pub fn restore(
+    host: &Host,
+    home: &mut Conn,
+    function: PciAddr,
+    original: &Original,
+) -> Result<Homecoming, NetdevError> {
+    let Some(link) = on_function::here(home, host.sysfs(), function)? else {
+        return Ok(Homecoming::Nowhere);
+    };
+    let mut link = link;
+    let mut outcome = Homecoming::Restored;
+    if let Some(name) = original
+        .netdev
+        .as_ref()
+        .filter(|name| name.as_str() != link.name)
+    {
+        let up = link.up;
+        interface::set_up(home, &link, false)?;
+        match interface::rename(home, &link, name) {
+            Ok(renamed) => link = renamed,
+            Err(NetdevError::NameTaken { .. }) => outcome = Homecoming::Kept(link.name.clone()),
+            Err(error) => return Err(error),
+        }
+        link.up = false;
+        if up {
+            interface::set_up(home, &link, true)?;
+            link.up = true;
+        }
+    }
+    if let Some(mtu) = original.mtu.filter(|mtu| link.mtu != Some(*mtu)) {
+        interface::set_mtu(home, &link, mtu)?;
+    }
+    for alt in &original.alt_names {
+        if !link.alt_names.contains(alt) && *alt != link.name {
+            interface::add_alt_name(home, &link, alt)?;
+        }
+    }
+    if original.up != link.up && original.netdev.is_some() {
+        interface::set_up(home, &link, original.up)?;
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,143 @@
+//! `cni`: what the plugins have on record, and how a node is made whole again.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{Context, Failure};
+use crate::attachment::register::{self, Entry};
+use crate::attachment::{AttachError, names};
+use crate::view;
+use crate::view::explain::Explanation;
+
+/// Attachments of the CNI plugins: who has which device, and what was left behind
+#[derive(Debug, Clone, Args)]
+pub(super) struct Cni {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Verb {
+    /// Show the attachments on record, and how they stand
+    List,
+    /// End the attachments whose containers are gone, and those of an ADD that was cut off
+    ///
+    /// Their devices come home under their own names, with the GUIDs and the link state they had,
+    /// and the records go. What a living container has stays, and so does what an ADD works on.
+    /// Addresses stay reserved: the GC of the runtime, or of the IPAM plugin, releases them.
+    Gc,
+    /// Print a network configuration to begin with
+    Conf {
+        /// Which plugin: rdma behind another one, or ib-sriov
+        plugin: Plugin,
+        /// Name of the network
+        #[arg(long, value_name = "NETWORK", default_value = "rdma-net")]
+        name: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Plugin {
+    /// Behind sriov, which makes the interface
+    Rdma,
+    /// InfiniBand VFs with their RDMA devices
+    IbSriov,
+}
+
+impl Cni {
+    /// Whether it changes nothing.
+    pub(super) fn only_shows(&self) -> bool {
+        !matches!(self.verb, Some(Verb::Gc))
+    }
+
+    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
+        match self.verb.unwrap_or(Verb::List) {
+            Verb::List => {
+                let entries = register::list(cx.host).map_err(|error| told(&error))?;
+                let rows: Vec<_> = entries.iter().map(view::attachment::row).collect();
+                Ok(cx.view.rows(&rows)?)
+            }
+            Verb::Gc => gc(cx),
+            Verb::Conf { plugin, name } => conf(cx, plugin, &name),
+        }
+    }
+}
+
+fn gc(cx: &mut Context<'_>) -> Result<(), Failure> {
+    let entries = register::list(cx.host).map_err(|error| told(&error))?;
+    let void: Vec<Entry> = entries
+        .into_iter()
+        .filter(|entry| entry.standing.is_void())
+        .collect();
+    if cx.plan_all(|| void.iter().map(view::attachment::step).collect())? {
+        return Ok(());
+    }
+    let (mut ended, mut failures) = (Vec::new(), Vec::new());
+    for entry in &void {
+        let mut warnings = Vec::new();
+        match register::end(cx.host, entry, &mut warnings) {
+            Ok(true) => ended.push(entry.clone()),
+            Ok(false) => {}
+            Err(error) => failures.push(Explanation {
+                headline: error.to_string(),
+                cause: Some(format!(
+                    "{} was kept, and its device may be away",
+                    entry.path()
+                )),
+                cure: Some(
+                    "run the command again; rdmactl doctor shows what is in the way".to_owned(),
+                ),
+            }),
+        }
+        for warning in warnings {
+            cx.note(warning);
+        }
+    }
+    if !ended.is_empty() {
+        names::settle(cx.host, &ended).map_err(|error| told(&error))?;
+    }
+    let rows: Vec<_> = ended.iter().map(view::attachment::ended).collect();
+    cx.view.rows(&rows)?;
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Several(failures))
+}
+
+fn conf(cx: &mut Context<'_>, plugin: Plugin, name: &str) -> Result<(), Failure> {
+    let plain = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if !plain
+        || !name
+            .as_bytes()
+            .first()
+            .is_some_and(u8::is_ascii_alphanumeric)
+    {
+        let rule = "it has letters, digits, _, . and -, and begins with a letter or digit";
+        return Err(crate::types::Invalid::new(name, "network name", rule).into());
+    }
+    let ipam = json!({"type": "host-local", "ranges": [[{"subnet": "10.56.0.0/24"}]]});
+    let plugins: Vec<Value> = match plugin {
+        Plugin::Rdma => vec![
+            json!({"type": "sriov", "ipam": ipam}),
+            json!({"type": "rdma"}),
+        ],
+        Plugin::IbSriov => vec![json!({
+            "type": "ib-sriov", "link_state": "enable", "rdmaIsolation": true,
+            "guidPolicy": "require", "capabilities": {"infinibandGUID": true}, "ipam": ipam,
+        })],
+    };
+    let list = json!({"cniVersion": "1.0.0", "name": name, "plugins": plugins});
+    let text = serde_json::to_string_pretty(&list).unwrap_or_default();
+    Ok(cx.view.raw(&format!("{text}\n"))?)
+}
+
+fn told(error: &AttachError) -> Failure {
+    Explanation {
+        headline: error.to_string(),
+        cause: Some("the records below /var/lib/cni and /proc must be readable".to_owned()),
+        cure: Some("run the command as root on the host".to_owned()),
+    }
+    .into()
+}

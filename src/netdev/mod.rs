@@ -1,0 +1,8 @@
+//! Network interfaces: found, renamed, moved, switched on, given addresses and routes.
+
+pub mod addressing;
+pub mod error;
+pub mod interface;
+pub mod on_function;
+
+pub use error::NetdevError;

@@ -1,0 +1,120 @@
+//! The file in which a runtime is told what a container got (device information specification).
+
+use serde_json::{Map, Value};
+
+use crate::cni::{Code, Failure};
+use crate::kernel::{Host, file};
+use crate::plugins::fault;
+use crate::types::PciAddr;
+
+const VERSION: &str = "1.1.0";
+/// The file of a careful writer has a few hundred bytes.
+const LIMIT: u64 = 1024 * 1024;
+
+/// Writes the function and its RDMA device into `path`, beside what stands there already; an
+/// empty path is none.
+///
+/// # Errors
+/// Code 7 for a relative path, 5 when it cannot be written.
+pub fn write(
+    host: &Host,
+    path: &str,
+    function: PciAddr,
+    rdma: Option<&str>,
+    pf: Option<PciAddr>,
+) -> Result<(), Failure> {
+    if path.is_empty() {
+        return Ok(());
+    }
+    if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        let msg = format!("CNIDeviceInfoFile {path:?} is not an absolute path");
+        return Err(Failure::new(Code::INVALID_CONFIG, msg).details("the runtime gives it"));
+    }
+    let place = host.path(path);
+    let old = file::read(&place, LIMIT).ok().flatten().unwrap_or_default();
+    let text = merged(&old, function, rdma, pf);
+    file::replace(&place, text.as_bytes(), 0o644).map_err(|error| {
+        Failure::new(Code::IO, fault::chain(&error))
+            .details("the folder of CNIDeviceInfoFile must exist and be writable")
+    })
+}
+
+fn merged(old: &[u8], function: PciAddr, rdma: Option<&str>, pf: Option<PciAddr>) -> String {
+    let mut object: Map<String, Value> = serde_json::from_slice(old).unwrap_or_default();
+    object.insert("type".to_owned(), "pci".into());
+    object
+        .entry("version".to_owned())
+        .or_insert_with(|| VERSION.into());
+    let mut pci = match object.remove("pci") {
+        Some(Value::Object(pci)) => pci,
+        _ => Map::new(),
+    };
+    pci.insert("pci-address".to_owned(), function.to_string().into());
+    if let Some(rdma) = rdma {
+        pci.insert("rdma-device".to_owned(), rdma.into());
+    }
+    if let Some(pf) = pf {
+        pci.insert("pf-pci-address".to_owned(), pf.to_string().into());
+    }
+    object.insert("pci".to_owned(), pci.into());
+    Value::Object(object).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::fake::Machine;
+
+    #[test]
+    fn what_others_wrote_stays() {
+        let machine = Machine::new().file(
+            "run/x/info",
+            r#"{"version":"1.0.0","pci":{"vhost-net":"v"},"note":1}"#,
+        );
+        let function = "0000:01:10.2".parse().unwrap();
+        write(
+            &machine.host(),
+            "/run/x/info",
+            function,
+            Some("mlx5_2"),
+            None,
+        )
+        .unwrap();
+        let value: Value = serde_json::from_str(&machine.read("run/x/info")).unwrap();
+        assert_eq!(value["version"], "1.0.0");
+        assert_eq!(value["pci"]["rdma-device"], "mlx5_2");
+        assert_eq!(
+            (&value["pci"]["vhost-net"], &value["note"]),
+            (&"v".into(), &1.into())
+        );
+    }
+
+    #[test]
+    fn no_file_and_no_path() {
+        let machine = Machine::new().file("run/x/y", "");
+        let function = "0000:01:10.2".parse().unwrap();
+        write(&machine.host(), "", function, None, None).unwrap();
+        write(
+            &machine.host(),
+            "/run/x/new",
+            function,
+            None,
+            Some(function),
+        )
+        .unwrap();
+        assert!(
+            machine
+                .read("run/x/new")
+                .contains("\"pf-pci-address\":\"0000:01:10.2\"")
+        );
+        for path in ["x", "../x", "/run/../x"] {
+            assert_eq!(
+                write(&machine.host(), path, function, None, None)
+                    .unwrap_err()
+                    .code
+                    .0,
+                7
+            );
+        }
+    }
+}

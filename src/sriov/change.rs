@@ -1,0 +1,260 @@
+//! `Change`: the steps that give a VF what is wished for, and the way they go.
+
+use super::carrying_out;
+use super::failed::Failed;
+use super::guid_holder::{self, Holder};
+use super::ipoib;
+use super::link_layer::LinkLayer;
+use super::pf::{Pf, Vf};
+use super::report::{self, Gap, Report};
+use super::uplink::{Uplink, UplinkError};
+use super::vendor;
+use super::vf_side;
+use super::wish::{Unfit, Wish, current};
+use crate::kernel::modules::{self, Availability};
+use crate::kernel::{Host, SysfsError};
+use crate::pci::function;
+use crate::types::{Guid, PciAddr};
+use crate::wire::link::vf::VfSetting;
+
+/// What is to be done to a VF.
+#[derive(Debug)]
+pub struct Change {
+    /// Its PF.
+    pub pf: Pf,
+    /// The VF.
+    pub vf: Vf,
+    /// What it speaks.
+    pub layer: LinkLayer,
+    /// How its PF takes settings.
+    pub way: Way,
+    /// What is not so yet, in the order it is done.
+    pub steps: Vec<Step>,
+}
+
+/// How a PF takes the settings of its VFs.
+#[derive(Debug)]
+pub enum Way {
+    /// Over its network interface.
+    Uplink(Uplink),
+    /// Over its network interface, once the module that makes it is loaded.
+    Ipoib,
+    /// By the vendor's files.
+    Vendor,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// What is set.
+    pub setting: VfSetting,
+    /// What it was; `None` when the PF does not tell.
+    pub before: Option<VfSetting>,
+}
+
+/// What happened on the way, for the caller to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The module for IPoIB interfaces was loaded.
+    Loaded,
+    /// It could not be loaded; this is why.
+    NotLoaded(String),
+    /// The vendor's files were used: they take settings, and what they answer proves nothing.
+    ByVendorFiles,
+    /// The PF does not tell of this VF: what was set could not be read back.
+    NotReadBack,
+    /// The vendor's file answers with something else than what was written to it.
+    Unproven(VfSetting),
+}
+
+/// Why a VF was not changed, or not as wished.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The wish does not fit the VF.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// Somebody else has the GUID.
+    #[error("the GUID {guid} is taken")]
+    Taken {
+        /// The GUID.
+        guid: Guid,
+        /// Who has it.
+        holder: Holder,
+    },
+    /// Nothing says whether the PF speaks InfiniBand or Ethernet, for nothing hangs on it.
+    #[error("the PF {pf} has neither a network interface nor an RDMA device")]
+    Bare {
+        /// The PF.
+        pf: PciAddr,
+        /// The driver bound to it.
+        driver: Option<String>,
+        /// Namespaces that could not be looked into.
+        unseen: usize,
+    },
+    /// The PF has no interface that takes settings, and there is no second way.
+    #[error("the PF {pf} has no network interface, through which its VFs are set")]
+    NoUplink {
+        /// The PF.
+        pf: PciAddr,
+        /// What it speaks.
+        layer: LinkLayer,
+        /// Whether the module for IPoIB interfaces can be had.
+        ipoib: Availability,
+        /// Why it was not loaded.
+        not_loaded: Option<String>,
+        /// Namespaces that could not be looked into.
+        unseen: usize,
+    },
+    /// A step failed; what was done before it is undone.
+    #[error(transparent)]
+    Failed(#[from] Box<Failed>),
+    /// The PF could not be asked.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+}
+
+impl From<SysfsError> for ChangeError {
+    fn from(error: SysfsError) -> Self {
+        Self::Uplink(error.into())
+    }
+}
+
+/// Finds out what has to be done; nothing is changed yet. `force` lets a GUID be one of a group,
+/// or somebody else's.
+///
+/// # Errors
+/// [`ChangeError`], all but [`ChangeError::Failed`].
+pub fn plan(host: &Host, pf: &Pf, vf: Vf, wish: &Wish, force: bool) -> Result<Change, ChangeError> {
+    plan_after(host, pf, vf, wish, force, Module::Untried)
+}
+
+/// What was done to get an IPoIB interface.
+enum Module {
+    Untried,
+    Loaded,
+    NotLoaded(String),
+}
+
+fn plan_after(
+    host: &Host,
+    pf: &Pf,
+    vf: Vf,
+    wish: &Wish,
+    force: bool,
+    module: Module,
+) -> Result<Change, ChangeError> {
+    let report = report::of(host, pf)?;
+    let unseen = match report.gap {
+        Some(Gap::NoUplink { unseen }) => unseen,
+        _ => 0,
+    };
+    let Some(layer) = report.layer else {
+        let function = function::read(host.sysfs(), pf.address)?;
+        return Err(ChangeError::Bare {
+            pf: pf.address,
+            driver: function.and_then(|function| function.driver),
+            unseen,
+        });
+    };
+    wish.check(layer, force)?;
+    let steps = steps(host, &report, vf, wish)?;
+    if !force {
+        let new = steps.iter().filter_map(|step| match step.setting {
+            VfSetting::NodeGuid(guid) | VfSetting::PortGuid(guid) => Some(guid),
+            _ => None,
+        });
+        let new: Vec<Guid> = new.filter(|guid| guid.is_assignable()).collect();
+        if let Some((guid, holder)) = guid_holder::find(host, pf, &report, vf, &new) {
+            return Err(ChangeError::Taken { guid, holder });
+        }
+    }
+    let is_ib = layer == LinkLayer::InfiniBand;
+    let way = match (report.uplink, module) {
+        (Some(uplink), _) => Way::Uplink(uplink),
+        (None, Module::Untried) if is_ib && ipoib::may_help(host) => Way::Ipoib,
+        (None, _) if is_ib && vendor::has(host.sysfs(), pf.address, vf) => Way::Vendor,
+        (None, module) => {
+            return Err(ChangeError::NoUplink {
+                pf: pf.address,
+                layer,
+                ipoib: modules::availability(host, ipoib::MODULE),
+                not_loaded: match module {
+                    Module::NotLoaded(why) => Some(why),
+                    Module::Untried | Module::Loaded => None,
+                },
+                unseen,
+            });
+        }
+    };
+    Ok(Change {
+        pf: pf.clone(),
+        vf,
+        layer,
+        way,
+        steps,
+    })
+}
+
+/// What the vendor's file says counts as what it was before where the VF goes by it, and never as
+/// a reason to do nothing.
+fn steps(host: &Host, report: &Report, vf: Vf, wish: &Wish) -> Result<Vec<Step>, ChangeError> {
+    let told = report.told.get(&vf.index);
+    let settings = wish.settings(told)?.into_iter();
+    let steps = settings.map(|setting| Step {
+        setting,
+        before: told.and_then(|told| current(told, setting)),
+    });
+    if !report.unproven.contains(&vf.index) {
+        let steps = steps.filter(|step| step.before != Some(step.setting));
+        return Ok(steps.collect());
+    }
+    let side = vf_side::read(host.sysfs(), vf)?;
+    let goes_by = |setting: &VfSetting| match setting {
+        VfSetting::NodeGuid(guid) => side.rdma.iter().any(|each| each.node_guid == Some(*guid)),
+        VfSetting::PortGuid(guid) => side.rdma.iter().any(|each| each.port_guid == Some(*guid)),
+        _ => false,
+    };
+    let steps = steps.map(|step| Step {
+        before: step.before.filter(goes_by),
+        ..step
+    });
+    Ok(steps.collect())
+}
+
+/// Does what was planned: every step is read back, and when one fails, those before it are undone
+/// in reverse. What a caller should know is added to `notes`, also when it fails.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn apply(
+    host: &Host,
+    change: Change,
+    wish: &Wish,
+    force: bool,
+    notes: &mut Vec<Note>,
+) -> Result<(), ChangeError> {
+    if change.steps.is_empty() {
+        return Ok(());
+    }
+    if !matches!(change.way, Way::Ipoib) {
+        return carrying_out::all(host, &change, notes);
+    }
+    let Change { pf, vf, .. } = change;
+    let module = match ipoib::load(host) {
+        Ok(()) => {
+            notes.push(Note::Loaded);
+            let has_second_way = vendor::has(host.sysfs(), pf.address, vf);
+            ipoib::appearance(host, pf.address, has_second_way)?;
+            Module::Loaded
+        }
+        Err(error) => Module::NotLoaded(error.to_string()),
+    };
+    let why = match &module {
+        Module::NotLoaded(why) => Some(why.clone()),
+        Module::Untried | Module::Loaded => None,
+    };
+    // With the interface the PF tells what its VFs have, and who has a GUID already.
+    let change = plan_after(host, &pf, vf, wish, force, module)?;
+    notes.extend(why.map(Note::NotLoaded));
+    carrying_out::all(host, &change, notes)
+}

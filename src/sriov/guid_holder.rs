@@ -1,0 +1,155 @@
+//! `Holder`: who has a GUID already. Two with one GUID break the subnet for both.
+
+use super::link_layer::LinkLayer;
+use super::pf::{self, Pf, Vf};
+use super::report::{self, Report};
+use super::vf_side;
+use crate::kernel::Host;
+use crate::pci::function;
+use crate::types::{Guid, PciAddr};
+
+/// Who has a GUID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// A VF was given it through its PF.
+    Vf {
+        /// The PF.
+        pf: PciAddr,
+        /// The VF.
+        vf: Vf,
+    },
+    /// An RDMA device uses it.
+    Device {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// The first of `guids` that somebody has as node or port GUID, and who; `vf` itself may have it.
+///
+/// Looked at are the VFs of `pf`, of which `report` tells, those of the other PFs, and the RDMA
+/// devices of the namespace that sysfs belongs to. What cannot be looked at is left out.
+pub fn find(
+    host: &Host,
+    pf: &Pf,
+    report: &Report,
+    vf: Vf,
+    guids: &[Guid],
+) -> Option<(Guid, Holder)> {
+    if guids.is_empty() {
+        return None;
+    }
+    let own = among(pf, report, vf, guids);
+    own.or_else(|| elsewhere(host, pf, vf, guids))
+        .or_else(|| in_use(host, vf, guids))
+}
+
+fn among(pf: &Pf, report: &Report, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
+    let is_proof = |vf: &&Vf| **vf != except && !report.unproven.contains(&vf.index);
+    let others = pf.vfs.iter().filter(is_proof);
+    others.copied().find_map(|vf| {
+        let told = report.told.get(&vf.index)?;
+        let guid = held(guids, [told.node_guid, told.port_guid])?;
+        let pf = pf.address;
+        Some((guid, Holder::Vf { pf, vf }))
+    })
+}
+
+fn elsewhere(host: &Host, pf: &Pf, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
+    let mut pfs = pf::list(host.sysfs()).ok()?;
+    pfs.retain(|other| other.address != pf.address && !other.vfs.is_empty());
+    let reports = report::of_all(host, &pfs).ok()?;
+    pfs.iter().zip(reports).find_map(|(pf, report)| {
+        let report = report.ok()?;
+        let is_ib = report.layer == Some(LinkLayer::InfiniBand);
+        is_ib.then(|| among(pf, &report, except, guids))?
+    })
+}
+
+fn in_use(host: &Host, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
+    let sysfs = host.sysfs();
+    let names = sysfs.list_if_there("class/infiniband").ok()?;
+    names.into_iter().find_map(|name| {
+        let function = function::of_member(sysfs, "infiniband", &name).ok()?;
+        if function == Some(except.address) {
+            return None;
+        }
+        let device = vf_side::rdma(sysfs, "class/infiniband", name);
+        let guid = held(guids, [device.node_guid, device.port_guid])?;
+        let name = device.name;
+        Some((guid, Holder::Device { name }))
+    })
+}
+
+fn held(wanted: &[Guid], has: [Option<Guid>; 2]) -> Option<Guid> {
+    let mut has = has.into_iter().flatten();
+    has.find(|guid| wanted.contains(guid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::fake::Machine;
+    use crate::wire::link::vf::Vf as Told;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn a_sibling_and_a_stranger_but_not_itself() {
+        let device = |name: &str, function: &str, guid: &str| {
+            let folder = format!("sys/devices/{function}/infiniband/{name}");
+            (folder, format!("{guid}\n"), function.to_owned())
+        };
+        let mut machine = Machine::new();
+        for (folder, guid, function) in [
+            device("mlx5_0", "0000:01:00.0", "0000:0000:0000:0011"),
+            device("mlx5_1", "0000:01:10.0", "0000:0000:0000:0012"),
+        ] {
+            let name = folder.rsplit('/').next().unwrap().to_owned();
+            machine = machine
+                .file(&format!("{folder}/node_guid"), guid)
+                .link(&format!("{folder}/device"), &format!("../../../{function}"))
+                .link(
+                    &format!("sys/class/infiniband/{name}"),
+                    &format!("../../devices/{function}/infiniband/{name}"),
+                );
+        }
+        let host = machine.host();
+        let vf = |index: u16| Vf {
+            index,
+            address: format!("0000:01:10.{index}").parse().unwrap(),
+        };
+        let pf = Pf {
+            address: "0000:01:00.0".parse().unwrap(),
+            total_vfs: 2,
+            vfs: vec![vf(0), vf(1), vf(2)],
+        };
+        let told = |index, port| Told {
+            index,
+            port_guid: Some(Guid::new(port)),
+            node_guid: Some(Guid::new(0)),
+            ..Told::default()
+        };
+        let report = Report {
+            layer: Some(LinkLayer::InfiniBand),
+            uplink: None,
+            told: BTreeMap::from([(0, told(0, 0x21)), (1, told(1, 0x22)), (2, told(2, 0x23))]),
+            unproven: BTreeSet::from([2]),
+            gap: None,
+        };
+        let who = |guid: u64| {
+            let found = find(&host, &pf, &report, vf(0), &[Guid::new(1), Guid::new(guid)]);
+            found.map(|(_, holder)| holder)
+        };
+        let sibling = Holder::Vf {
+            pf: pf.address,
+            vf: vf(1),
+        };
+        assert_eq!(who(0x22), Some(sibling));
+        let name = "mlx5_0".to_owned();
+        assert_eq!(who(0x11), Some(Holder::Device { name }));
+        assert_eq!((who(0x21), who(0x12), who(0x99)), (None, None, None));
+        // What a vendor's file says of VF 2 may be another's.
+        assert_eq!(who(0x23), None);
+        assert_eq!(find(&host, &pf, &report, vf(0), &[]), None);
+    }
+}
