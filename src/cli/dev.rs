@@ -145,11 +145,8 @@ fn show(cx: &mut Context<'_>, conn: &mut Conn, name: Option<&str>) -> Result<(),
     };
     let devices = cx.or_empty(conn, found)?;
     let detail = cx.detail();
-    let rows: Vec<_> = devices
-        .iter()
-        .map(|each| view::device::row(each, detail))
-        .collect();
-    Ok(cx.view.rows(&rows)?)
+    let rows = devices.iter().map(|each| view::device::row(each, detail));
+    Ok(cx.view.list(rows)?)
 }
 
 fn rename(

@@ -106,12 +106,9 @@ fn show(
     let found = link::listing(conn, selector);
     let listing = cx.or_empty(conn, found)?;
     let detail = cx.detail();
-    let rows: Vec<_> = listing
-        .found
-        .iter()
-        .map(|port| view::link::row(port, detail))
-        .collect();
-    cx.view.rows(&rows)?;
+    let rows = listing.found.iter();
+    cx.view
+        .list(rows.map(|port| view::link::row(port, detail)))?;
     cx.missing(conn, listing.failed)
 }
 

@@ -33,10 +33,17 @@ pub fn listing(
     conn: &mut Conn,
     selector: Option<&PortSelector>,
 ) -> Result<Listing<Port>, RdmaError> {
-    let devices = device::list(conn)?;
     let Some(selector) = selector else {
+        let devices = device::addresses(conn)?;
         return ports_of(conn, &devices);
     };
+    if let Some(port) = asked_before(conn, selector)? {
+        return Ok(Listing {
+            found: vec![port],
+            failed: Vec::new(),
+        });
+    }
+    let devices = device::named(conn, selector.as_str())?;
     let named = |name: &str| devices.iter().find(|device| device.name == name);
     if let Some(device) = named(selector.as_str()) {
         return ports_of(conn, std::slice::from_ref(device));
@@ -67,6 +74,23 @@ pub fn listing(
     }
 }
 
+/// The one port that the word names, where an earlier command of a batch has listed its device:
+/// the answer says whose port it is.
+fn asked_before(conn: &mut Conn, selector: &PortSelector) -> Result<Option<Port>, RdmaError> {
+    let Some((name, number)) = selector.split() else {
+        return Ok(None);
+    };
+    let (None, Some(index)) = (conn.index_of(selector.as_str()), conn.index_of(name)) else {
+        return Ok(None);
+    };
+    match conn.get(&port::get(index, number), Port::decode) {
+        Ok(port) => Ok(Some(port).filter(|port| port.device == name)),
+        // Whatever the kernel has against it, the long way says so in its own words.
+        Err(NetlinkError::Refused(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// All ports of some devices; one that disappears meanwhile has none.
 pub(super) fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Listing<Port>, RdmaError> {
     let mut all = Vec::new();
@@ -79,7 +103,8 @@ pub(super) fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Listing<Po
         found: Vec::with_capacity(all.len()),
         failed: Vec::new(),
     };
-    for (answer, (device, number)) in conn.get_all(&questions, Port::decode)?.into_iter().zip(all) {
+    let answers = conn.get_all(&questions, Port::decode)?;
+    for (answer, (device, number)) in answers.into_iter().zip(all) {
         match answer {
             Ok(port) => listing.found.push(port),
             // nldev cannot see the device or the port from here any more (nldev_port_get_doit).

@@ -1,14 +1,16 @@
 //! Columns for a terminal.
 
+use std::borrow::Borrow;
+
 use comfy_table::{ContentArrangement, Table, TableStyle};
 
 use super::Row;
 use super::field::plain;
 
 /// All records under one head a property; properties a record lacks are blank.
-pub fn render(rows: &[Row], width: u16) -> String {
+pub fn render(rows: &[impl Borrow<Row>], width: u16) -> String {
     let mut heads: Vec<&str> = Vec::new();
-    for field in rows.iter().flatten() {
+    for field in rows.iter().flat_map(|row| row.borrow()) {
         if !field.head.is_empty() && !heads.contains(&&*field.head) {
             heads.push(&field.head);
         }
@@ -23,7 +25,8 @@ pub fn render(rows: &[Row], width: u16) -> String {
     table.set_header(&heads);
     for row in rows {
         table.add_row(heads.iter().map(|head| {
-            row.iter()
+            let mut fields = row.borrow().iter();
+            fields
                 .find(|field| field.head == *head)
                 .map_or_else(String::new, |field| visible(&plain(&field.value)))
         }));
@@ -66,6 +69,6 @@ mod tests {
             render(&rows, 80),
             "INDEX  NAME    FIRMWARE\n0      mlx5_0\n10             1.2\u{fffd}[2J\n"
         );
-        assert_eq!(render(&[], 80), "");
+        assert_eq!(render(&[] as &[Row], 80), "");
     }
 }

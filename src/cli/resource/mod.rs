@@ -109,12 +109,8 @@ impl Resource {
 fn counts(cx: &mut Context<'_>, conn: &mut Conn, name: Option<&str>) -> Result<(), Failure> {
     let found = resource::summaries(conn, name, cx.details > 1);
     let listing = cx.or_empty(conn, found)?;
-    let rows: Vec<_> = listing
-        .found
-        .iter()
-        .map(view::resource::summary_row)
-        .collect();
-    cx.view.rows(&rows)?;
+    let rows = listing.found.iter();
+    cx.view.list(rows.map(view::resource::summary_row))?;
     cx.missing(conn, listing.failed)
 }
 
@@ -137,15 +133,10 @@ fn show(cx: &mut Context<'_>, conn: &mut Conn, chosen: &Chosen) -> Result<(), Fa
     };
     // Owners are ours: iproute2 has no words for them.
     let mut makers = Makers::new(cx.host, show.detail == Detail::Own);
-    let rows: Vec<_> = listing
-        .found
-        .iter()
-        .map(|object| {
-            let maker = object.task.pid.map(|pid| makers.of(pid));
-            view::resource::row(object, maker, show)
-        })
-        .collect();
-    cx.view.rows(&rows)?;
+    cx.view.list(listing.found.iter().map(|object| {
+        let maker = object.task.pid.map(|pid| makers.of(pid));
+        view::resource::row(object, maker, show)
+    }))?;
     cx.missing(conn, listing.failed)
 }
 

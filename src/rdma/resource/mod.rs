@@ -53,7 +53,7 @@ pub fn summaries(
     }
     let devices = match name {
         Some(name) => vec![device::find(conn, name)?],
-        None => device::list(conn)?,
+        None => device::addresses(conn)?,
     };
     each(conn, &devices, |conn, device| {
         match conn.get(&summary::get(device.index, driver_details), Summary::decode) {
@@ -69,12 +69,14 @@ pub fn summaries(
 /// [`RdmaError::NoSuchDevice`], [`RdmaError::NoSuchPort`], [`RdmaError::NotPermitted`] for raw
 /// forms, [`RdmaError::TooOld`], [`RdmaError::Netlink`].
 pub fn list(conn: &mut Conn, wish: Wish<'_>) -> Result<Listing<Object>, RdmaError> {
-    let mut devices = device::list(conn)?;
-    let mut ports = Ports::All;
-    if let Some(selector) = wish.selector {
-        let (device, chosen) = selector.among(&devices)?;
-        (devices, ports) = (vec![device.clone()], chosen);
-    }
+    let (devices, ports) = match wish.selector {
+        None => (device::addresses(conn)?, Ports::All),
+        Some(selector) => {
+            let devices = device::named(conn, selector.word())?;
+            let (device, ports) = selector.among(&devices)?;
+            (vec![device.clone()], ports)
+        }
+    };
     each(conn, &devices, |conn, device| {
         objects(conn, wish, device, ports)
     })

@@ -11,8 +11,7 @@ use crate::wire::nldev::resource::driver::DetailValue;
 const LINE: usize = 80;
 
 /// The fields, numbers with all their bits.
-pub(super) fn fields(details: &[Detail]) -> Row {
-    let mut row = Row::new();
+pub(super) fn fields(row: &mut Row, details: &[Detail]) {
     let mut line = usize::MAX;
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for detail in details {
@@ -43,7 +42,6 @@ pub(super) fn fields(details: &[Detail]) -> Row {
         let field = Field::with_text(unique.clone(), unique, text, value);
         row.push(if begins { field.broken() } else { field });
     }
-    row
 }
 
 #[cfg(test)]
@@ -65,7 +63,8 @@ mod tests {
         details.push(detail("low", false, DetailValue::Signed(-2)));
         details.push(detail("va", true, DetailValue::Unsigned(1 << 40)));
         details.push(detail("low", false, DetailValue::Signed(7)));
-        let row = fields(&details);
+        let mut row = Row::new();
+        fields(&mut row, &details);
         assert_eq!(
             crate::view::text::render(std::slice::from_ref(&row), false),
             "\n    drv_counter_0 0 drv_counter_1 1 drv_counter_2 2 drv_counter_3 3 drv_counter_4 4 drv_counter_5 5 \

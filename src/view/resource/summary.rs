@@ -7,18 +7,8 @@ use crate::wire::nldev::resource::Summary;
 /// there can be, behind the count, as iproute2 has it since 7.3.
 pub fn row(summary: &Summary) -> Row {
     let mut row = vec![
-        Field::with_text(
-            "ifindex",
-            "INDEX",
-            format!("{}: ", summary.device_index),
-            summary.device_index,
-        ),
-        Field::with_text(
-            "ifname",
-            "NAME",
-            format!("{}: ", summary.device),
-            summary.device.as_str(),
-        ),
+        Field::head("ifindex", "INDEX", summary.device_index),
+        Field::head("ifname", "NAME", summary.device.as_str()),
     ];
     for count in &summary.counts {
         let (name, current) = (count.name.clone(), count.current);

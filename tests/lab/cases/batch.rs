@@ -86,6 +86,25 @@ fn live_state(lab: &Lab) {
     let json = lab.rdmactl(&["-j", "--batch", "/tmp/batch"]).ok().json();
     assert_eq!(json.as_array().map(Vec::len), Some(3), "{json}");
     assert_eq!(json[2][0]["ifname"], dev.as_str());
+    // Two devices swap their names and swap them back: what was known of a name is found out.
+    let other = lab.vf_rdma(1);
+    let lines = [
+        format!("dev show {dev}"),
+        format!("dev set {dev} name batch0"),
+        format!("dev set {other} name {dev}"),
+        format!("dev show {dev}"),
+        format!("link show {dev}/1"),
+        format!("resource show pd dev {dev}"),
+        format!("dev set {dev} name {other}"),
+        format!("dev set batch0 name {dev}"),
+        format!("link show {dev}/1"),
+    ];
+    std::fs::write("/tmp/batch", lines.join("\n")).unwrap();
+    let json = lab.rdmactl(&["-j", "-b", "/tmp/batch"]).ok().json();
+    let index = |at: usize| json[at][0]["ifindex"].as_u64().unwrap();
+    let (first, second) = (index(0), index(3));
+    assert_ne!(first, second, "{json}");
+    assert_eq!((index(4), index(8)), (second, first), "{json}");
     // Unknown words are failures here, and the line is named.
     std::fs::write("/tmp/batch", "bogus\nsystem show\n").unwrap();
     lab.rdmactl(&["-batch", "/tmp/batch"])
@@ -105,5 +124,10 @@ fn long(lab: &Lab) {
     std::fs::write("/tmp/batch", "system show\n".repeat(20)).unwrap();
     let sockets = lab.sh(&format!("strace -f -e trace=socket {FACES}/rdmactl -b /tmp/batch 2>&1 >/dev/null | grep -c AF_NETLINK")).ok();
     sockets.stdout_is("1\n");
+    // A device that is named again is asked for alone, and all output is one write.
+    let dev = lab.vf_rdma(0);
+    std::fs::write("/tmp/batch", format!("dev show {dev}\n").repeat(20)).unwrap();
+    let calls = lab.sh(&format!("strace -e trace=sendto,write {FACES}/rdmactl -b /tmp/batch 2>&1 >/dev/null | cut -d '(' -f 1 | sort | uniq -c | tr -s ' '")).ok();
+    calls.stdout_has(" 20 sendto\n 1 write\n");
     std::fs::remove_file("/tmp/batch").unwrap();
 }
