@@ -7,14 +7,14 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use self::batch::Batch;
 use self::form::{FormatWord, drawable, style};
-use self::reader::Reader;
+use self::reader::{Grammar, Later, Reader};
 use self::watch::Watch;
 use crate::kernel::{Conn, Host, Netns};
 use crate::rdma::RdmaError;
 use crate::rdma::statistic::rate::Readings;
 use crate::types::Interval;
 use crate::view::topology::Diagram;
-use crate::view::{Field, View};
+use crate::view::{Detail, Field, View};
 
 mod all_netns;
 mod batch;
@@ -61,7 +61,7 @@ struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Debug, PartialEq, Eq, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 struct Common {
     /// Print JSON
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "json", global = true)]
@@ -116,26 +116,45 @@ struct Common {
 #[derive(Debug, Clone, Subcommand)]
 enum Object {
     /// RDMA devices: show, rename, move to a network namespace
-    Dev(dev::Dev),
+    Dev(Later<dev::Dev>),
     /// Ports, and software devices on network interfaces
-    Link(link::Link),
+    Link(Later<link::Link>),
     /// Objects that the kernel tracks: queue pairs, memory regions, ...
-    Resource(resource::Resource),
+    Resource(Later<resource::Resource>),
     /// Settings of the whole RDMA subsystem
-    System(system::System),
+    System(Later<system::System>),
     /// Counters of ports, queue pairs and memory regions
-    Statistic(statistic::Statistic),
+    Statistic(Later<statistic::Statistic>),
     /// Tell what changes, as it changes
-    Monitor(monitor::Monitor),
+    Monitor(Later<monitor::Monitor>),
     /// Virtual functions: how many a PF has, what they are given, and their drivers
-    Vf(vf::Vf),
+    Vf(Later<vf::Vf>),
     /// What sits on what: functions, RDMA devices, interfaces, and who holds them
     #[command(visible_alias = "map")]
-    Topology(topology::Topology),
+    Topology(Later<topology::Topology>),
     /// Attachments of the CNI plugins: who has which device, and what was left behind
-    Cni(cni::Cni),
+    Cni(Later<cni::Cni>),
     /// Examine the host and say what is wrong and how to mend it; nothing is changed
-    Doctor(doctor::Doctor),
+    Doctor(Later<doctor::Doctor>),
+}
+
+impl Object {
+    /// How the words of the object with this name are read.
+    fn grammar(name: &str) -> Option<Grammar> {
+        Some(match name {
+            "dev" => Grammar::of(Self::Dev),
+            "link" => Grammar::of(Self::Link),
+            "resource" => Grammar::of(Self::Resource),
+            "system" => Grammar::of(Self::System),
+            "statistic" => Grammar::of(Self::Statistic),
+            "monitor" => Grammar::of(Self::Monitor),
+            "vf" => Grammar::of(Self::Vf),
+            "topology" => Grammar::of(Self::Topology),
+            "cni" => Grammar::of(Self::Cni),
+            "doctor" => Grammar::of(Self::Doctor),
+            _ => return None,
+        })
+    }
 }
 
 /// What a command works with.
@@ -159,6 +178,15 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// How much of a record is asked for.
+    fn detail(&self) -> Detail {
+        match (self.details, self.dialect) {
+            (0, _) => Detail::Usual,
+            (_, Dialect::Iproute2) => Detail::Full,
+            (_, Dialect::Own) => Detail::Own,
+        }
+    }
+
     /// The one socket of a command.
     fn rdma(&self) -> Result<Conn, Failure> {
         self.host
@@ -253,7 +281,7 @@ enum Work {
 /// [`Failure`]; nothing of it has been printed yet, except in a batch.
 pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let mut reader = Reader::new();
-    let cli = match reader.read(call.argv.clone()) {
+    let cli = match reader.read(&call.argv) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
         Err(help) => return Ok(write!(call.out, "{}", help.render())?),
@@ -262,21 +290,25 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         return Ok(print_version(call.dialect, call.out)?);
     }
     let watch = Watch::asked_for(&cli, &call)
-        .map_err(|why| Failure::Words(batch::refused(&mut reader.declared, why)))?;
+        .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
     let work = match (&cli.common.batch, cli.object) {
-        (Some(file), None) => Work::Batch(Batch::open(file, call.input, cli.common.force)?),
+        (Some(file), None) => {
+            let on_terminal = call.terminal.is_some();
+            let batch = Batch::open(file, call.input, cli.common.force, on_terminal)?;
+            Work::Batch(batch)
+        }
         (None, Some(object)) => {
             let allowed = all_netns::allowed(&object, cli.common.all_netns);
             let drawn = drawable(&object, cli.common.format.diagram());
             allowed
                 .and(drawn)
-                .map_err(|why| Failure::Words(batch::refused(&mut reader.declared, why)))?;
+                .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
             Work::One(object)
         }
-        (None, None) => return Ok(write!(call.out, "{}", reader.declared.render_help())?),
+        (None, None) => return Ok(write!(call.out, "{}", reader.whole().render_help())?),
         (Some(_), Some(_)) => {
             return Err(Failure::Words(batch::refused(
-                &mut reader.declared,
+                reader.whole(),
                 "--batch takes its commands from the file alone",
             )));
         }
@@ -298,11 +330,15 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     };
     let err = call.err;
     let all = || match work {
-        Work::One(object) => match watch {
-            None => perform(object, &mut context, &mut None),
-            Some(watch) => watch.run(&object, &mut context),
-        },
-        Work::Batch(batch) => batch.run(&mut context, &mut reader, err),
+        Work::One(object) => {
+            // What the command needs has room where the tree of words was.
+            drop(reader);
+            match watch {
+                None => perform(object, &mut context, &mut None),
+                Some(watch) => watch.run(&object, &mut context),
+            }
+        }
+        Work::Batch(batch) => batch.run(&mut context, reader, err),
     };
     let outcome = match &cli.common.in_netns {
         None => all(),
@@ -330,16 +366,16 @@ fn perform(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Res
 /// Runs one command over `conn`, which is opened by the first that needs it.
 fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Result<(), Failure> {
     match object {
-        Object::Dev(dev) => dev.run(cx, opened(cx, conn)?),
-        Object::Link(link) => link.run(cx, opened(cx, conn)?),
-        Object::Resource(resource) => resource.run(cx, opened(cx, conn)?),
-        Object::System(system) => system.run(cx, opened(cx, conn)?),
-        Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
-        Object::Monitor(monitor) => monitor.run(cx),
-        Object::Vf(vf) => vf.run(cx),
-        Object::Topology(topology) => topology.run(cx, opened(cx, conn)?),
-        Object::Cni(cni) => cni.run(cx),
-        Object::Doctor(doctor) => doctor.run(cx),
+        Object::Dev(Later(dev)) => dev.run(cx, opened(cx, conn)?),
+        Object::Link(Later(link)) => link.run(cx, opened(cx, conn)?),
+        Object::Resource(Later(resource)) => resource.run(cx, opened(cx, conn)?),
+        Object::System(Later(system)) => system.run(cx, opened(cx, conn)?),
+        Object::Statistic(Later(statistic)) => statistic.run(cx, opened(cx, conn)?),
+        Object::Monitor(Later(monitor)) => monitor.run(cx),
+        Object::Vf(Later(vf)) => vf.run(cx),
+        Object::Topology(Later(topology)) => topology.run(cx, opened(cx, conn)?),
+        Object::Cni(Later(cni)) => cni.run(cx),
+        Object::Doctor(Later(doctor)) => doctor.run(cx),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod initramfs;
 pub mod interfaces;
 pub mod lock;
 pub mod log_file;
+mod messages;
 pub mod modprobe;
 pub mod module_loader;
 pub mod modules;

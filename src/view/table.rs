@@ -1,12 +1,14 @@
 //! Columns for a terminal.
 
+use std::borrow::Borrow;
+
 use comfy_table::{ContentArrangement, Table, TableStyle};
 
 use super::Row;
 use super::field::plain;
 
 /// All records under one head a property; properties a record lacks are blank.
-pub fn render(rows: &[Row], width: u16) -> String {
+pub fn render(rows: &[impl Borrow<Row>], width: u16) -> String {
     let heads = heads(rows);
     if heads.is_empty() {
         return String::new();
@@ -18,7 +20,8 @@ pub fn render(rows: &[Row], width: u16) -> String {
     table.set_header(&heads);
     for row in rows {
         table.add_row(heads.iter().map(|head| {
-            row.iter()
+            let mut fields = row.borrow().iter();
+            fields
                 .find(|field| field.head == *head)
                 .map_or_else(String::new, |field| visible(&plain(&field.value)))
         }));
@@ -34,10 +37,10 @@ pub fn render(rows: &[Row], width: u16) -> String {
 }
 
 /// Every head once. One that the first records lack stands before what follows it in its own.
-fn heads(rows: &[Row]) -> Vec<&str> {
+fn heads(rows: &[impl Borrow<Row>]) -> Vec<&str> {
     let mut heads: Vec<&str> = Vec::new();
     for row in rows {
-        let own: Vec<&str> = row.iter().map(|field| &*field.head).collect();
+        let own: Vec<&str> = row.borrow().iter().map(|field| &*field.head).collect();
         for (at, head) in own.iter().enumerate() {
             if head.is_empty() || heads.contains(head) {
                 continue;
@@ -78,7 +81,7 @@ mod tests {
             render(&rows, 80),
             "INDEX  NAME    FIRMWARE\n0      mlx5_0\n10             1.2\u{fffd}[2J\n"
         );
-        assert_eq!(render(&[], 80), "");
+        assert_eq!(render(&[] as &[Row], 80), "");
         let field = |head: &'static str| Field::new("", head, head);
         let rows = [
             vec![field("A"), field("D"), field("E")],

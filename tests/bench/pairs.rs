@@ -38,7 +38,7 @@ pub fn compare(
                 .map(|(ours, theirs)| of(ours) / of(theirs).max(1.0)),
         );
         println!(
-            "{name:<26} {figure:<12} ours {ours:>7.0}  {theirs_name} {theirs:>7.0}  ratio {ratio:.2}"
+            "{name:<32} {figure:<12} ours {ours:>7.0}  {theirs_name} {theirs:>7.0}  ratio {ratio:.2}"
         );
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Case {
     pub(crate) pf: &'static str,
     pub(crate) kernels: &'static [&'static str],
     pub(crate) limit: Duration,
+    /// It is run behind all others of its guest.
+    pub(crate) last: bool,
     /// Facts of the snapshot whose name contains one of these may differ afterwards.
     pub(crate) may_change: &'static [&'static str],
 }
@@ -51,6 +53,7 @@ pub(crate) fn case(name: &str, run: fn(&Lab)) -> Case {
         pf: "igb",
         kernels: &KERNELS,
         limit: Duration::from_secs(60),
+        last: false,
         may_change: &[],
     }
 }
@@ -106,6 +109,11 @@ impl Case {
             limit: Duration::from_secs(seconds),
             ..self
         }
+    }
+
+    /// For a case about those before it.
+    pub(crate) fn last(self) -> Self {
+        Self { last: true, ..self }
     }
 
     /// For a case that, say, rebinds a VF, whose RDMA device then has a new index.

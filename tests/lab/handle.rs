@@ -125,7 +125,8 @@ impl Lab {
     }
 }
 
-fn clean(program: &str) -> Command {
+/// A command with the environment of every command of a case.
+pub(crate) fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()

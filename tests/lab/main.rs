@@ -9,6 +9,7 @@
 )]
 
 mod adapter;
+mod beside;
 mod boot;
 mod case;
 mod cases;

@@ -180,7 +180,7 @@ fn residents_of(conn: &mut Conn, kinds: &[Kind]) -> Result<Vec<Resident>, RdmaEr
         })
         .collect();
     let devices: Vec<Device> = residents.iter().map(|each| each.device.clone()).collect();
-    let mut ports = link::ports_of(conn, &devices)?.into_iter().peekable();
+    let mut ports = link::ports_of(conn, &devices)?.found.into_iter().peekable();
     for resident in &mut residents {
         let index = resident.device.index;
         while let Some(port) = ports.next_if(|port| port.device_index == index) {

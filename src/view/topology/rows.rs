@@ -7,7 +7,7 @@ use crate::kernel::Namespace;
 use crate::sriov::seat::{Kind, Seat};
 use crate::sriov::vfio::Guest;
 use crate::view::table::visible;
-use crate::view::{Field, Row, names, namespace};
+use crate::view::{Field, Row, Text, names, namespace};
 use crate::wire::nldev::chardev::{self, CharDev};
 
 /// A row a line. Names that anybody may have chosen keep to their line in text.
@@ -15,7 +15,9 @@ pub fn rows(map: &Map<'_>) -> Vec<Row> {
     let rows = map.entries.iter().map(|entry| {
         let mut row = row(entry, map.rdma_cm);
         for field in &mut row {
-            field.text = visible(&field.text);
+            let mut text = String::new();
+            field.print(&mut text);
+            field.text = Text::Exact(visible(&text));
         }
         row
     });
@@ -214,7 +216,7 @@ mod tests {
     fn every_property_under_its_key() {
         sample::with("mlx5_3", |map| {
             let rows: serde_json::Value =
-                serde_json::from_str(&json::render(&rows(map), false)).unwrap();
+                serde_json::from_str(&json::render(rows(map), false)).unwrap();
             assert_eq!(
                 rows[1],
                 serde_json::json!({

@@ -242,6 +242,7 @@ LAB_FAULT_PARAM(fail_probe_vf, lab_fail_probe, "probe of a VF");
 LAB_FAULT_PARAM(fail_guid_vf, lab_fail_guid, "setting a VF's GUID");
 LAB_FAULT_PARAM(fail_mac_vf, lab_fail_mac, "setting a VF's MAC");
 LAB_FAULT_PARAM(fail_link_vf, lab_fail_link, "setting a VF's link state");
+LAB_FAULT_PARAM(fail_port_vf, lab_fail_port, "asking for a port's state");
 LAB_FAULT_PARAM(fail_move, lab_fail_move, "moving a function's RDMA device to another namespace");
 LAB_FAULT_PARAM(fail_numvfs, lab_fail_numvfs, "enabling VFs (WHO: pf)");
 

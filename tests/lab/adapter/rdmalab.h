@@ -31,6 +31,7 @@
 #define LAB_COUNTER_OBJECT	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0))
 #define LAB_HAS_DMAH		(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
 #define LAB_CREATE_USER_CQ	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0))
+#define LAB_HAS_FRMR_POOLS	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0))
 
 enum lab_kind { LAB_PF, LAB_VF, LAB_SF };
 
@@ -89,6 +90,7 @@ struct lab_ibdev {
 	bool sub;
 	struct ida qpns;
 	atomic_t keys;
+	struct ib_mr own_mr;	/* in a pool, where the kernel has pools */
 };
 
 static inline struct lab_fn *lab_fn_of(const struct ib_device *ibdev)
@@ -107,7 +109,7 @@ struct lab_fault {
 
 enum { LAB_FAULT_OFF = -1, LAB_FAULT_PF = -2, LAB_FAULT_ALL = -3 };
 
-extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_link, lab_fail_move, lab_fail_numvfs;
+extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_link, lab_fail_port, lab_fail_move, lab_fail_numvfs;
 extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id, lab_ibdevs;
 extern unsigned long long lab_guid_base, lab_stat_base;
 extern int lab_total_vfs;
@@ -136,6 +138,19 @@ extern const struct ib_device_ops lab_verbs_ops;
 extern const struct ib_device_ops lab_counter_ops;
 void lab_counters_init(void);
 void lab_counters_exit(void);
+
+/* ---- frmr.c ---- */
+#if LAB_HAS_FRMR_POOLS
+int lab_frmr_init(struct ib_device *ibdev);
+void lab_frmr_exit(struct ib_device *ibdev);
+int lab_frmr_take(struct ib_device *ibdev, struct ib_mr *mr, u64 length, int access);
+void lab_frmr_give(struct ib_mr *mr);
+#else
+static inline int lab_frmr_init(struct ib_device *ibdev) { return 0; }
+static inline void lab_frmr_exit(struct ib_device *ibdev) { }
+static inline int lab_frmr_take(struct ib_device *ibdev, struct ib_mr *mr, u64 length, int access) { return 0; }
+static inline void lab_frmr_give(struct ib_mr *mr) { }
+#endif
 
 /* ---- vf.c: the PF's table ---- */
 void lab_vf_wipe(struct lab_pf *pf);

@@ -27,6 +27,7 @@ mod monitor;
 mod parity;
 mod parity_resource;
 mod parity_statistic;
+mod parity_tally;
 mod persist;
 mod reclaim;
 mod scraping;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("scraping", scraping::cases()),
         ("parity_resource", parity_resource::cases()),
         ("parity_statistic", parity_statistic::cases()),
+        ("parity_tally", parity_tally::cases()),
         ("statistic", statistic::cases()),
         ("watch", watch::cases()),
         ("batch", batch::cases()),
@@ -103,6 +105,14 @@ pub(crate) fn named(name: &str) -> Case {
 /// Those with the same needs one after the other, so that the adapter is seldom loaded anew.
 pub(crate) fn in_order() -> Vec<Case> {
     let mut cases = all();
-    cases.sort_by_key(|case| (case.pf, case.adapter, case.netns.word(), case.vfs));
+    cases.sort_by_key(|case| {
+        (
+            case.pf,
+            case.last,
+            case.adapter,
+            case.netns.word(),
+            case.vfs,
+        )
+    });
     cases
 }
