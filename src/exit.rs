@@ -13,6 +13,8 @@ pub enum Exit {
     Failed,
     /// The words make no command.
     Usage,
+    /// A status that a command has beside these.
+    Other(u8),
     /// A CNI plugin's status.
     Plugin(u8),
 }
@@ -24,7 +26,7 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Usage => 2,
-            Self::Plugin(code) => code,
+            Self::Other(code) | Self::Plugin(code) => code,
         }
     }
 
@@ -42,6 +44,7 @@ impl Exit {
             | Failure::Several(_)
             | Failure::Absent(_)
             | Failure::Told => Self::Failed,
+            Failure::Status(code) => Self::Other(code),
             Failure::Words(_) | Failure::Usage(_) => Self::Usage,
         }
     }

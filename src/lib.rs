@@ -12,6 +12,8 @@ pub mod view;
 pub mod attachment;
 pub mod cni;
 pub mod doctor;
+pub mod installation;
+pub mod provision;
 
 pub mod rdma;
 pub mod sriov;

@@ -93,8 +93,9 @@ fn one_version_of_each_from_the_standard_registry() {
             assert!(source.starts_with("registry+"), "{name}: {source}");
         }
     }
+    // toml brought five; indicatif brings about as many.
     assert!(
-        names.contains("clap") && packages.len() < 60,
+        names.contains("clap") && packages.len() < 70,
         "{} packages",
         packages.len()
     );

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use super::install::{Install, Uninstall};
 use super::{Context, Failure};
 use crate::attachment::register::{self, Entry};
 use crate::attachment::{AttachError, names};
@@ -26,6 +27,14 @@ enum Verb {
     /// and the records go. What a living container has stays, and so does what an ADD works on.
     /// Addresses stay reserved: the GC of the runtime, or of the IPAM plugin, releases them.
     Gc,
+    /// Put the plugins into the CNI folder of a host, and stay until SIGTERM
+    ///
+    /// Each is written beside its place, run there with VERSION, and only then takes its place at
+    /// once, also that of a plugin that is running. What cannot be installed leaves everything as
+    /// it was. The options are those of the images of rdma-cni and ib-sriov-cni, with one dash too.
+    Install(Install),
+    /// Take the plugins out of the CNI folder again, where they are builds of this program
+    Uninstall(Uninstall),
     /// Print a network configuration to begin with
     Conf {
         /// Which plugin: rdma behind another one, or ib-sriov
@@ -47,7 +56,10 @@ enum Plugin {
 impl Cni {
     /// Whether it changes nothing.
     pub(super) fn only_shows(&self) -> bool {
-        !matches!(self.verb, Some(Verb::Gc))
+        !matches!(
+            self.verb,
+            Some(Verb::Gc | Verb::Install(_) | Verb::Uninstall(_))
+        )
     }
 
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
@@ -58,6 +70,8 @@ impl Cni {
                 Ok(cx.view.rows(&rows)?)
             }
             Verb::Gc => gc(cx),
+            Verb::Install(install) => install.run(cx),
+            Verb::Uninstall(uninstall) => uninstall.run(cx),
             Verb::Conf { plugin, name } => conf(cx, plugin, &name),
         }
     }

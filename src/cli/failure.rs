@@ -22,6 +22,8 @@ pub enum Failure {
     Absent(Box<RdmaError>),
     /// What is wrong has been said: each command of a batch that failed, each finding.
     Told,
+    /// The exit status is the answer; there is nothing to say.
+    Status(u8),
     /// The words make no command.
     Words(clap::Error),
     /// A word is not the value it should be.
@@ -150,7 +152,7 @@ impl Failure {
             Self::Explained(explanation) => explanation.to_string(),
             Self::Several(failures) => failures.iter().map(Explanation::to_string).collect(),
             Self::Absent(error) => format!("error: {error}\n"),
-            Self::Told => String::new(),
+            Self::Told | Self::Status(_) => String::new(),
         }
     }
 

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser};
 
 use self::batch::Batch;
 use self::form::{FormatWord, drawable, style};
-use self::reader::{Grammar, Later, Reader};
+use self::object::Object;
+use self::reader::{Later, Reader};
 use self::watch::Watch;
 use crate::kernel::{Conn, Host, Netns};
 use crate::rdma::RdmaError;
@@ -19,12 +20,17 @@ use crate::view::{Detail, Field, View};
 mod all_netns;
 mod batch;
 mod cni;
+mod complete;
+mod completions;
 mod dev;
 mod doctor;
 mod failure;
 mod form;
+mod install;
 mod link;
 mod monitor;
+mod object;
+mod provision;
 mod reader;
 mod reclaim;
 mod resource;
@@ -112,54 +118,11 @@ struct Common {
     version: bool,
 }
 
-/// The order is iproute2's: the first object that begins with a shortened word is meant.
-#[derive(Debug, Clone, Subcommand)]
-enum Object {
-    /// RDMA devices: show, rename, move to a network namespace
-    Dev(Later<dev::Dev>),
-    /// Ports, and software devices on network interfaces
-    Link(Later<link::Link>),
-    /// Objects that the kernel tracks: queue pairs, memory regions, ...
-    Resource(Later<resource::Resource>),
-    /// Settings of the whole RDMA subsystem
-    System(Later<system::System>),
-    /// Counters of ports, queue pairs and memory regions
-    Statistic(Later<statistic::Statistic>),
-    /// Tell what changes, as it changes
-    Monitor(Later<monitor::Monitor>),
-    /// Virtual functions: how many a PF has, what they are given, and their drivers
-    Vf(Later<vf::Vf>),
-    /// What sits on what: functions, RDMA devices, interfaces, and who holds them
-    #[command(visible_alias = "map")]
-    Topology(Later<topology::Topology>),
-    /// Attachments of the CNI plugins: who has which device, and what was left behind
-    Cni(Later<cni::Cni>),
-    /// Examine the host and say what is wrong and how to mend it; nothing is changed
-    Doctor(Later<doctor::Doctor>),
-}
-
-impl Object {
-    /// How the words of the object with this name are read.
-    fn grammar(name: &str) -> Option<Grammar> {
-        Some(match name {
-            "dev" => Grammar::of(Self::Dev),
-            "link" => Grammar::of(Self::Link),
-            "resource" => Grammar::of(Self::Resource),
-            "system" => Grammar::of(Self::System),
-            "statistic" => Grammar::of(Self::Statistic),
-            "monitor" => Grammar::of(Self::Monitor),
-            "vf" => Grammar::of(Self::Vf),
-            "topology" => Grammar::of(Self::Topology),
-            "cni" => Grammar::of(Self::Cni),
-            "doctor" => Grammar::of(Self::Doctor),
-            _ => return None,
-        })
-    }
-}
-
 /// What a command works with.
 struct Context<'a> {
     host: &'a Host,
+    /// Standard input, for a document.
+    input: &'a mut (dyn Read + Send),
     view: View<'a>,
     dialect: Dialect,
     details: u8,
@@ -280,6 +243,9 @@ enum Work {
 /// # Errors
 /// [`Failure`]; nothing of it has been printed yet, except in a batch.
 pub fn run(call: Call<'_>) -> Result<(), Failure> {
+    if let Some(words) = complete::asked(&call.argv) {
+        return Ok(write!(call.out, "{}", complete::lines(call.host, &words))?);
+    }
     let mut reader = Reader::new();
     let cli = match reader.read(&call.argv) {
         Ok(cli) => cli,
@@ -316,6 +282,7 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     let style = style(&cli.common, call.dialect, call.terminal);
     let mut context = Context {
         host: call.host,
+        input: call.input,
         view: View::new(call.out, style),
         dialect: call.dialect,
         details: cli.common.details,
@@ -373,9 +340,11 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::Statistic(Later(statistic)) => statistic.run(cx, opened(cx, conn)?),
         Object::Monitor(Later(monitor)) => monitor.run(cx),
         Object::Vf(Later(vf)) => vf.run(cx),
+        Object::Provision(Later(provision)) => provision.run(cx),
         Object::Topology(Later(topology)) => topology.run(cx, opened(cx, conn)?),
         Object::Cni(Later(cni)) => cni.run(cx),
         Object::Doctor(Later(doctor)) => doctor.run(cx),
+        Object::Completions(Later(completions)) => completions.run(cx),
     }
 }
 

@@ -32,7 +32,11 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::System(Later(system)))) => system.only_shows(),
         (_, Some(Object::Statistic(Later(statistic)))) => statistic.only_shows(),
         (_, Some(Object::Vf(Later(vf)))) => vf.only_shows(),
-        (_, Some(Object::Doctor(_))) => true,
+        (_, Some(Object::Doctor(_) | Object::Completions(_))) => true,
+        (_, Some(Object::Provision(Later(provision)))) if provision.reads_input() => {
+            return Some("--file - reads standard input once, and takes no --watch");
+        }
+        (_, Some(Object::Provision(_))) => true,
         (_, Some(Object::Topology(_))) => true,
         (_, Some(Object::Cni(Later(cni)))) => cni.only_shows(),
         (_, Some(Object::Monitor(_))) => {
@@ -96,6 +100,7 @@ impl Watch {
             let style = self.style(cx.view.style(), size);
             let mut frame = Context {
                 host: cx.host,
+                input: &mut *cx.input,
                 view: View::new(&mut printed, style),
                 dialect: cx.dialect,
                 details: cx.details,

@@ -8,6 +8,8 @@ use clap::{Arg, Command};
 
 use crate::types::near::near;
 
+pub mod place;
+
 /// The help heading that marks options which may also stand as `KEY VALUE`, without dashes.
 pub const WORDS: &str = "Words";
 

@@ -5,6 +5,7 @@
 use super::{Facts, Finding, Id};
 use crate::kernel::entry::{self, Entry, Kind};
 use crate::kernel::file;
+use crate::types::build_mark;
 use crate::types::shell::quoted;
 
 /// The plugins that are this project's business.
@@ -14,13 +15,6 @@ const OWN: &str = "/proc/self/exe";
 
 /// Programs written in Go have 4 to 40 MB.
 const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
-
-/// Stands in the program for every other build to read.
-static MARK: &[u8] = concat!("rdmactl build mark: ", env!("CARGO_PKG_VERSION"), ";").as_bytes();
-
-/// What the mark begins with; the version behind it ends with a semicolon.
-const MARK_START: usize = "rdmactl build mark: ".len();
-const MAX_VERSION: usize = 32;
 
 /// In front of what the linker of Go writes into every program (`cmd/link`, buildinfo).
 const GO_BUILDINFO: &[u8] = b"\xff Go buildinf:";
@@ -52,7 +46,7 @@ pub(super) fn stranger(facts: &Facts<'_>, name: &str) -> Option<String> {
     places.find(|path| {
         let entry = facts.file(entry::look(&facts.host.path(path)));
         entry.is_some_and(|entry| {
-            let strange = |program: Vec<u8>| version(&program).is_none();
+            let strange = |program: Vec<u8>| build_mark::version(&program).is_none();
             let is_whole = entry.kind == Kind::File && entry.size > 0;
             is_whole && !own.is(facts, path, &entry) && facts.program(path).is_some_and(strange)
         })
@@ -152,7 +146,7 @@ fn examine(
         return None;
     }
     let program = facts.program(path)?;
-    Some(match version(&program) {
+    Some(match build_mark::version(&program) {
         Some(version) => {
             let this = env!("CARGO_PKG_VERSION");
             let finding = Finding::about(Id::PluginsOtherBuild, path)
@@ -161,7 +155,7 @@ fn examine(
             cure(finding)
         }
         None => {
-            let kind = match position(&program, GO_BUILDINFO) {
+            let kind = match build_mark::position(&program, GO_BUILDINFO) {
                 Some(_) => "a program written in Go, as the plugins of the SR-IOV operator are",
                 None => "no build of rdmactl",
             };
@@ -169,39 +163,6 @@ fn examine(
             cure(finding.advise("if this program is to serve instead, put it in its place: configurations and state files are the same"))
         }
     })
-}
-
-/// The version of a build of this program.
-fn version(program: &[u8]) -> Option<String> {
-    // Or else the compiler compares with numbers, and the mark is nowhere in the program.
-    let start = &std::hint::black_box(MARK)[..MARK_START];
-    let mut rest = program;
-    while let Some(at) = position(rest, start) {
-        rest = &rest[at + start.len()..];
-        let text: Vec<u8> = rest.iter().copied().take(MAX_VERSION).collect();
-        let end = text.iter().position(|byte| *byte == b';');
-        let version = end.and_then(|end| std::str::from_utf8(&text[..end]).ok());
-        let is_version = |text: &&str| {
-            text.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+'))
-        };
-        if let Some(version) = version.filter(is_version) {
-            return Some(version.to_owned());
-        }
-    }
-    None
-}
-
-fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    let first = *wanted.first()?;
-    let mut from = 0;
-    loop {
-        from += text.get(from..)?.iter().position(|byte| *byte == first)?;
-        if text[from..].starts_with(wanted) {
-            return Some(from);
-        }
-        from += 1;
-    }
 }
 
 /// Plugins that configurations name and no folder has.
@@ -223,34 +184,4 @@ fn missing(facts: &Facts<'_>, own: &Own, there: &[&str]) -> Vec<Finding> {
             Some(finding.run(own.install(facts, folder, name)))
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn builds_tell_their_version() {
-        let program = [b"\x7fELF rdmactl build mark: ", MARK, b" rest"].concat();
-        assert_eq!(
-            version(&program).as_deref(),
-            Some(env!("CARGO_PKG_VERSION"))
-        );
-        assert_eq!(
-            version(b"rdmactl build mark: 9.9.9-rc1;").as_deref(),
-            Some("9.9.9-rc1")
-        );
-        assert_eq!(version(b"rdmactl build mark: 9.9"), None);
-        assert_eq!(version(b"rdmactl build mark: \x1b[2J;"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn found_where_it_is(text in prop::collection::vec(0u8..3, 0..40), wanted in prop::collection::vec(0u8..3, 1..4)) {
-            let naive = text.windows(wanted.len()).position(|window| window == wanted);
-            prop_assert_eq!(position(&text, &wanted), naive);
-            version(&text);
-        }
-    }
 }

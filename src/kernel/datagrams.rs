@@ -42,6 +42,8 @@ pub enum Protocol {
     LinkEvents,
     /// NETLINK_KOBJECT_UEVENT: what udev hears.
     Uevents,
+    /// NETLINK_GENERIC, of which devlink is a part.
+    Generic,
 }
 
 impl fmt::Display for Protocol {
@@ -50,6 +52,7 @@ impl fmt::Display for Protocol {
             Self::Rdma | Self::RdmaEvents => "NETLINK_RDMA",
             Self::Route | Self::LinkEvents => "NETLINK_ROUTE",
             Self::Uevents => "NETLINK_KOBJECT_UEVENT",
+            Self::Generic => "NETLINK_GENERIC",
         })
     }
 }
@@ -91,6 +94,7 @@ pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
         Protocol::RdmaEvents => (libc::NETLINK_RDMA, Some(event::GROUP)),
         Protocol::LinkEvents => (libc::NETLINK_ROUTE, Some(RTNLGRP_LINK)),
         Protocol::Uevents => (libc::NETLINK_KOBJECT_UEVENT, Some(KERNEL_UEVENTS)),
+        Protocol::Generic => (libc::NETLINK_GENERIC, None),
     };
     let mut socket = Socket::new(number as isize)?;
     if let Some(group) = group {

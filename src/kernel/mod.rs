@@ -32,7 +32,9 @@ pub mod pidfd;
 pub mod privilege;
 pub mod procfs;
 pub mod program;
+pub mod staged;
 pub mod state;
+pub mod stop_signal;
 pub mod sysctl;
 pub mod sysfs;
 pub mod terminal;
@@ -97,6 +99,14 @@ impl Host {
     /// [`NetlinkError::Open`].
     pub fn route(&self) -> Result<Conn, NetlinkError> {
         self.connect(Protocol::Route)
+    }
+
+    /// Opens NETLINK_GENERIC in the calling thread's namespace.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`].
+    pub fn generic(&self) -> Result<Conn, NetlinkError> {
+        self.connect(Protocol::Generic)
     }
 
     /// Opens a socket for announcements in the calling thread's namespace.

@@ -1,14 +1,18 @@
 //! Running another program: bytes in, bytes out, and how it ended.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::pidfd;
 
 /// How often a binary that is just being replaced is tried again.
 const BUSY_TRIES: u32 = 6;
@@ -43,7 +47,21 @@ pub fn find(path: &str, name: &str) -> Option<PathBuf> {
 /// # Errors
 /// Those of starting it. A program that does not read its input, or ends early, is no error.
 pub fn run(program: &Path, env: &BTreeMap<OsString, OsString>, input: &[u8]) -> io::Result<Ended> {
+    run_within(program, env, input, Duration::MAX)
+}
+
+/// As [`run`], for a program that may be anything: after `limit` it is killed.
+///
+/// # Errors
+/// Those of starting it.
+pub fn run_within(
+    program: &Path,
+    env: &BTreeMap<OsString, OsString>,
+    input: &[u8],
+    limit: Duration,
+) -> io::Result<Ended> {
     let mut child = spawn(program, env)?;
+    let pid = child.id();
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = thread::scope(|scope| {
         let written = scope.spawn(move || {
@@ -51,6 +69,10 @@ pub fn run(program: &Path, env: &BTreeMap<OsString, OsString>, input: &[u8]) -> 
             stdin.map(|mut stdin| stdin.write_all(input))
         });
         let stderr = scope.spawn(move || stderr.map(all).unwrap_or_default());
+        if limit < Duration::MAX && pidfd::first_end(&[pid], limit).is_empty() {
+            // ESRCH: it has ended this very moment.
+            let _ = child.kill();
+        }
         let stdout = stdout.map(all).unwrap_or_default();
         let _ = written.join();
         (stdout, stderr.join().unwrap_or_default())
@@ -63,17 +85,85 @@ pub fn run(program: &Path, env: &BTreeMap<OsString, OsString>, input: &[u8]) -> 
     })
 }
 
+/// What came of a program that was waited for no longer than so long.
+#[derive(Debug)]
+pub enum Asked {
+    /// It ended.
+    Ended(Ended),
+    /// It goes on as this process. It can write on, for nobody.
+    Slow(u32),
+}
+
+/// Runs `program` with arguments, exactly this environment and no input, and waits `limit` at most.
+///
+/// What it prints goes to memory that it keeps: pipes would end with us, and it with them, perhaps
+/// in the middle of something that must not stop there.
+///
+/// # Errors
+/// Those of starting it.
+pub fn ask(
+    program: &Path,
+    arguments: &[&OsStr],
+    env: &BTreeMap<OsString, OsString>,
+    limit: Duration,
+) -> io::Result<Asked> {
+    let mut stdout = memory()?;
+    let mut stderr = memory()?;
+    let mut child = start(|| {
+        Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(env)
+            .stdin(Stdio::null())
+            .stdout(stdout.try_clone()?)
+            .stderr(stderr.try_clone()?)
+            .spawn()
+    })?;
+    let deadline = Instant::now() + limit;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Asked::Slow(child.id()));
+        }
+        pidfd::first_end(&[child.id()], left);
+    };
+    let read = |file: &mut File| -> io::Result<Vec<u8>> {
+        file.rewind()?;
+        let mut bytes = Vec::new();
+        file.take(MAX_OUTPUT).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    Ok(Asked::Ended(Ended {
+        stdout: read(&mut stdout)?,
+        stderr: read(&mut stderr)?,
+        status,
+    }))
+}
+
+/// A file that is nowhere.
+fn memory() -> io::Result<File> {
+    Ok(memfd_create(c"output", MFdFlags::MFD_CLOEXEC)?.into())
+}
+
 fn spawn(program: &Path, env: &BTreeMap<OsString, OsString>) -> io::Result<Child> {
-    let mut tries = 1;
-    loop {
-        let started = Command::new(program)
+    start(|| {
+        Command::new(program)
             .env_clear()
             .envs(env)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn();
-        match started {
+            .spawn()
+    })
+}
+
+fn start(mut spawn: impl FnMut() -> io::Result<Child>) -> io::Result<Child> {
+    let mut tries = 1;
+    loop {
+        match spawn() {
             // ETXTBSY: somebody is writing the file.
             Err(error)
                 if error.raw_os_error() == Some(Errno::ETXTBSY as i32) && tries < BUSY_TRIES =>
@@ -137,6 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn one_that_does_not_end_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let sleeps = script(dir.path(), "sleeps", "#!/bin/sh\nexec sleep 60\n");
+        let limit = Duration::from_millis(100);
+        let ended = run_within(&sleeps, &BTreeMap::new(), b"", limit).unwrap();
+        assert_eq!(ended.status.code(), None);
+        let quick = script(dir.path(), "quick", "#!/bin/sh\necho x\n");
+        let ended = run_within(&quick, &BTreeMap::new(), b"", Duration::from_secs(60)).unwrap();
+        assert_eq!(
+            (ended.status.code(), &ended.stdout[..]),
+            (Some(0), &b"x\n"[..])
+        );
+    }
+
+    #[test]
     fn only_a_file_in_one_of_the_folders() {
         let dir = tempfile::tempdir().unwrap();
         script(dir.path(), "host-local", "");
@@ -149,5 +254,33 @@ mod tests {
         for name in ["", ".", "..", "folder", "a/host-local", "../x", "dhcp"] {
             assert_eq!(find(&path, name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn asked_with_arguments_and_a_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = script(
+            dir.path(),
+            "tool",
+            "#!/bin/sh\necho \"$@\"; echo \"$LANG\" >&2; [ \"$1\" != stay ] || exec sleep 60\n",
+        );
+        let env = [("LANG".into(), "C".into())].into();
+        let ask = |words: &[&str], limit| {
+            let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+            ask(&path, &words, &env, limit).unwrap()
+        };
+        let Asked::Ended(ended) = ask(&["a", "b c"], Duration::from_secs(60)) else {
+            panic!("it ended");
+        };
+        assert_eq!(
+            (&ended.stdout[..], &ended.stderr[..]),
+            (&b"a b c\n"[..], &b"C\n"[..])
+        );
+        let Asked::Slow(pid) = ask(&["stay"], Duration::from_millis(200)) else {
+            panic!("it went on");
+        };
+        let pid = nix::unistd::Pid::from_raw(pid as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        nix::sys::wait::waitpid(pid, None).unwrap();
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::thread;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -14,6 +15,9 @@ use nix::sys::stat::Mode;
 
 /// An attribute is at most one page; this also holds binary ones we never read.
 const MAX_ATTRIBUTE: u64 = 64 * 1024;
+
+/// How often a file is opened anew that could not be because of a rename elsewhere.
+const TRIES: u32 = 200;
 
 /// A sysfs access that failed, with the file it was about.
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +174,14 @@ impl Sysfs {
             .flags(flags | OFlag::O_CLOEXEC)
             .mode(Mode::empty())
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        // EAGAIN: something was renamed or mounted, anywhere on the machine, while `..` of a link
+        // was followed, and the kernel cannot be sure that it stayed inside (openat2(2)).
+        for _ in 1..TRIES {
+            match openat2(&root, path, how) {
+                Err(Errno::EAGAIN) => thread::yield_now(),
+                other => return other,
+            }
+        }
         openat2(&root, path, how)
     }
 
@@ -217,6 +229,27 @@ mod tests {
             sysfs.read("bus/vf/vendor").unwrap(),
             "18086".replace("18086", "1x8086")
         );
+    }
+
+    #[test]
+    fn renames_elsewhere_make_nothing_absent() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let dir = tree();
+        let sysfs = Sysfs::new(dir.path().join("sys"));
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+                std::fs::write(&one, "").unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    std::fs::rename(&one, &other).unwrap();
+                    std::fs::rename(&other, &one).unwrap();
+                }
+            });
+            let read: Vec<_> = (0..20_000).map(|_| sysfs.read("bus/vf/vendor")).collect();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(read.iter().filter(|read| read.is_err()).count(), 0);
+        });
     }
 
     #[test]

@@ -222,8 +222,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_sign_ends_the_wait() {
+    /// How long a wait takes that a sign ends.
+    fn waited() -> Duration {
         let machine = driven();
         let folder = machine.path(VF);
         let open = move |_| {
@@ -235,7 +235,13 @@ mod tests {
         let limit = begun + Duration::from_secs(60);
         let lacking = Ears::open(&host).wait(host.sysfs(), &[(vf(), WANTED)], limit);
         assert!(lacking.unwrap().is_empty());
-        assert!(begun.elapsed() < PATROL, "{:?}", begun.elapsed());
+        begun.elapsed()
+    }
+
+    #[test]
+    fn a_sign_ends_the_wait() {
+        // Without signs no wait is shorter; with them one may be longer on a busy machine.
+        assert!((0..10).any(|_| waited() < PATROL));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub mod ib_sriov;
 pub mod log;
 pub mod mode;
 pub mod netns;
+#[cfg(test)]
+mod networks;
 pub mod rdma;
 pub mod valid;
 

@@ -6,6 +6,7 @@ mod carrying_out;
 pub mod change;
 pub mod count;
 pub mod derived_guid;
+pub mod derived_mac;
 pub mod failed;
 pub mod guid_holder;
 pub mod held;

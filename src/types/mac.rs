@@ -24,6 +24,24 @@ impl Mac {
     pub fn is_zero(self) -> bool {
         self.0 == [0; 6]
     }
+
+    /// The address of a group rather than of one interface: the lowest bit of the first byte.
+    pub const fn is_group(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+
+    /// The address as a number, the first byte most significant.
+    pub fn value(self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte))
+    }
+
+    /// The address of a number; its upper 16 bits are left out.
+    pub const fn from_value(value: u64) -> Self {
+        let [_, _, a, b, c, d, e, f] = value.to_be_bytes();
+        Self([a, b, c, d, e, f])
+    }
 }
 
 impl fmt::Display for Mac {

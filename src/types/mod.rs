@@ -2,6 +2,7 @@
 
 pub mod auto_criteria;
 pub mod aux_name;
+pub mod build_mark;
 pub mod device_id;
 pub mod driver_name;
 pub mod frmr_key;
@@ -11,6 +12,7 @@ pub mod interval;
 pub mod ip_net;
 pub mod link_policy;
 pub mod mac;
+pub mod module_name;
 pub mod near;
 pub mod netns_mode;
 pub mod number_list;
@@ -32,6 +34,7 @@ pub use interval::Interval;
 pub use ip_net::IpNet;
 pub use link_policy::LinkPolicy;
 pub use mac::Mac;
+pub use module_name::ModuleName;
 pub use netns_mode::NetnsMode;
 pub use number_list::NumberList;
 pub use pci_addr::PciAddr;

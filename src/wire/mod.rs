@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod attr;
+pub mod devlink;
 pub mod extack;
 pub mod link;
 pub mod nldev;

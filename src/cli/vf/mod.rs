@@ -91,11 +91,11 @@ impl Vf {
     }
 }
 
-fn plain(word: &str) -> Result<String, std::convert::Infallible> {
+pub(super) fn plain(word: &str) -> Result<String, std::convert::Infallible> {
     Ok(unmarked(word).to_owned())
 }
 
-fn unselected(error: SelectError) -> Failure {
+pub(super) fn unselected(error: SelectError) -> Failure {
     explain::select::explain(&error).into()
 }
 

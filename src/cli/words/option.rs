@@ -7,8 +7,13 @@ use clap::{Arg, ArgAction, Command};
 use super::Reader;
 
 impl<'a> Reader<'a> {
-    /// Takes an option, and the word behind it when that is its value.
-    pub(super) fn option(&mut self, text: &str, words: &mut impl Iterator<Item = OsString>) {
+    /// Takes an option, and the word behind it when that is its value; returned where that word is
+    /// still to come.
+    pub(super) fn option(
+        &mut self,
+        text: &str,
+        words: &mut impl Iterator<Item = OsString>,
+    ) -> Option<&'a Arg> {
         let letters = text[1..].chars().map(|letter| self.short(letter));
         let letters: Option<Vec<&Arg>> = letters.collect();
         let (written, args) = match (text.strip_prefix("--"), letters) {
@@ -20,18 +25,21 @@ impl<'a> Reader<'a> {
         if args.is_empty() {
             self.out.sure = false;
             self.push(text);
-            return;
+            return None;
         }
         let everywhere = |arg: &&Arg| self.common().any(|each| std::ptr::eq(each, *arg));
         let everywhere = args.iter().all(everywhere);
         let has_value = written.starts_with("--") && written.contains('=');
-        let value = match args.last() {
-            Some(arg) if takes_value(arg) && !has_value => words.next(),
-            _ => None,
-        };
+        let wants = |arg: &&Arg| takes_value(arg) && !has_value;
+        let wanting = args.last().copied().filter(wants);
+        let value = wanting.and_then(|_| words.next());
         self.put(written, everywhere);
-        if let Some(value) = value {
-            self.put(value, everywhere);
+        match value {
+            Some(value) => {
+                self.put(value, everywhere);
+                None
+            }
+            None => wanting,
         }
     }
 
@@ -65,7 +73,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Those that may stand here. What stands for help is left to clap.
-    fn arguments(&self) -> impl Iterator<Item = &'a Arg> {
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &'a Arg> {
         // The first above is that of all objects.
         let above = self.above.iter().skip(1);
         let above = above.flat_map(|command| command.get_arguments());
@@ -88,5 +96,6 @@ fn only<'a>(mut args: impl Iterator<Item = &'a Arg>) -> Option<&'a Arg> {
 }
 
 fn takes_value(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+    // Where the value stands behind a `=` or not at all, the next word is another one.
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && !arg.is_require_equals_set()
 }

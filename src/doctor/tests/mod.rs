@@ -64,7 +64,7 @@ fn each_finding_comes_when_it_should_and_only_then() {
         let found: BTreeSet<Id> = findings.iter().map(|finding| finding.id).collect();
         let expected: BTreeSet<Id> = case.also.iter().copied().chain([case.id]).collect();
         if found != expected {
-            wrong.push(format!("{:?}: found {found:?}", case.id));
+            wrong.push(format!("{:?}: found {findings:#?}", case.id));
         }
         // Each says what it saw and what to do.
         for finding in findings.iter().filter(|finding| finding.id == case.id) {

@@ -3,7 +3,7 @@
 mod add;
 mod addresses;
 mod check;
-mod config;
+pub(super) mod config;
 mod del;
 mod gc;
 mod status;

@@ -2,7 +2,7 @@
 
 mod add;
 mod check;
-mod config;
+pub(super) mod config;
 mod del;
 mod device;
 mod gc;

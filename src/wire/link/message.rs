@@ -21,6 +21,8 @@ const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_EXT_MASK: u16 = 29;
 pub(super) const IFLA_PROP_LIST: u16 = 52;
 pub(super) const IFLA_ALT_IFNAME: u16 = 53;
+/// Since Linux 5.6; sent where the device has one.
+const IFLA_PERM_ADDRESS: u16 = 54;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 /// What is left of `nla_type` without its two flags (`uapi/linux/netlink.h`).
 const NLA_TYPE_MASK: u16 = 0x3fff;
@@ -56,6 +58,8 @@ pub struct Link {
     pub is_child: bool,
     /// Hardware address: 6 bytes, or 20 on InfiniBand with the port GUID in the last 8.
     pub address: Vec<u8>,
+    /// The address it came from the factory with, where it has one.
+    pub permanent: Vec<u8>,
     /// Number of VFs the driver reports.
     pub num_vf: Option<u32>,
     /// The VFs, when they were asked for; may be shorter than `num_vf` says.
@@ -97,6 +101,7 @@ impl Link {
         match attr.id {
             IFLA_IFNAME => self.name = attr.text(),
             IFLA_ADDRESS => self.address = attr.value.to_vec(),
+            IFLA_PERM_ADDRESS => self.permanent = attr.value.to_vec(),
             IFLA_PARENT_DEV_NAME => self.parent = Some(attr.text()),
             IFLA_LINK => self.is_child = attr.u32().is_some_and(|other| other != self.index),
             IFLA_MTU => self.mtu = attr.u32(),

@@ -65,6 +65,7 @@ no_move:
 static void __exit lab_exit(void)
 {
 	pci_unregister_driver(&lab_pci_driver);
+	lab_firmware_exit();
 	lab_sf_exit();
 	lab_ipoib_exit();
 	lab_move_exit();

@@ -128,6 +128,10 @@ unsigned int lab_ibdevs = 1;
 module_param_named(ibdevs, lab_ibdevs, uint, 0644);
 MODULE_PARM_DESC(ibdevs, "RDMA devices of each VF, 1 to 4; read at probe");
 
+unsigned int lab_fw_vfs;
+module_param_named(fw_vfs, lab_fw_vfs, uint, 0644);
+MODULE_PARM_DESC(fw_vfs, "VFs that the firmware offers at first, with settings in devlink; 0 (default): no such settings; read when a PF is bound");
+
 unsigned int lab_driver_id;
 module_param_named(driver_id, lab_driver_id, uint, 0644);
 MODULE_PARM_DESC(driver_id, "enum rdma_driver_id told to user space; 0 (default) keeps libibverbs' providers away");

@@ -133,13 +133,19 @@ static int lab_sriov_configure(struct pci_dev *pdev, int num)
 
 static int pf_probe(struct lab_fn *fn)
 {
-	int total = pci_sriov_get_totalvfs(fn->pdev);
+	struct devlink *devlink;
 	struct lab_pf *pf;
-	int index, err;
+	int index, err, total;
 
+	err = lab_firmware_add(fn->pdev, &devlink);
+	if (err)
+		return err;
+	total = pci_sriov_get_totalvfs(fn->pdev);
 	index = ida_alloc_max(&pf_indexes, ARRAY_SIZE(pfs) - 1, GFP_KERNEL);
-	if (index < 0)
-		return index;
+	if (index < 0) {
+		err = index;
+		goto no_index;
+	}
 	pf = kzalloc(struct_size(pf, vf, total), GFP_KERNEL);
 	if (!pf) {
 		err = -ENOMEM;
@@ -148,6 +154,7 @@ static int pf_probe(struct lab_fn *fn)
 	mutex_init(&pf->lock);
 	pf->index = index;
 	pf->total_vfs = total;
+	pf->devlink = devlink;
 	pf->eth = lab_mode_is_eth();
 	fn->pf = pf;
 	pf_ids(fn);
@@ -174,6 +181,8 @@ no_fn:
 	kfree(pf);
 no_pf:
 	ida_free(&pf_indexes, index);
+no_index:
+	lab_firmware_remove(fn->pdev, devlink);
 	return err;
 }
 
@@ -190,6 +199,7 @@ static void pf_remove(struct lab_fn *fn)
 	lab_sfs_remove(pf);
 	lab_fn_stop(fn);
 	ida_free(&pf_indexes, pf->index);
+	lab_firmware_remove(fn->pdev, pf->devlink);
 	kfree(pf);
 }
 

@@ -30,6 +30,8 @@
 #define LAB_IPOIB_IN_DEVICE_NS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0))
 #define LAB_COUNTER_OBJECT	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0))
 #define LAB_HAS_DMAH		(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
+#define LAB_PARAM_SET_EXTACK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
+#define LAB_PARAM_GET_EXTACK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 #define LAB_CREATE_USER_CQ	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0))
 #define LAB_HAS_FRMR_POOLS	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0))
 
@@ -51,6 +53,7 @@ struct lab_vf {
 	struct lab_fn *fn;	/* the bound function, or NULL */
 };
 
+struct devlink;
 struct lab_vendor;
 struct lab_sf;
 
@@ -61,6 +64,7 @@ struct lab_pf {
 	unsigned int index;
 	bool eth;
 	struct lab_vendor *vendor;
+	struct devlink *devlink;	/* when its firmware has settings */
 	struct lab_sf *sf[LAB_MAX_SFS];
 	int num_vfs;
 	int total_vfs;
@@ -110,7 +114,7 @@ struct lab_fault {
 enum { LAB_FAULT_OFF = -1, LAB_FAULT_PF = -2, LAB_FAULT_ALL = -3 };
 
 extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_link, lab_fail_port, lab_fail_move, lab_fail_numvfs;
-extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id, lab_ibdevs;
+extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id, lab_ibdevs, lab_fw_vfs;
 extern unsigned long long lab_guid_base, lab_stat_base;
 extern int lab_total_vfs;
 extern bool lab_nomove, lab_vf_guids, lab_keep_guids, lab_vendor_sysfs;
@@ -178,6 +182,11 @@ void lab_ipoib_mode_changed(void);
 /* ---- vendor.c ---- */
 int lab_vendor_add(struct lab_pf *pf);
 void lab_vendor_remove(struct lab_pf *pf);
+
+/* ---- firmware.c ---- */
+int lab_firmware_add(struct pci_dev *pdev, struct devlink **made);
+void lab_firmware_remove(struct pci_dev *pdev, struct devlink *devlink);
+void lab_firmware_exit(void);
 
 /* ---- sf.c, move.c ---- */
 int lab_sf_init(void);

@@ -24,6 +24,10 @@ pub(super) fn cases() -> Vec<Case> {
         case("uverbs_devices_appear", uverbs),
         case("counters", counters),
         case("soft_roce_has_counters", soft_roce_counters).no_adapter(),
+        case("firmware_settings", firmware_settings)
+            .adapter("mode=ib fw_vfs=4")
+            .vfs(0)
+            .may_change(&["rdma device", "netdev ib"]),
         case("120_vfs", many_vfs).pf("nvme").vfs(120).limit(120),
     ]
 }
@@ -157,4 +161,33 @@ fn many_vfs(lab: &Lab) {
     let ours = lab.rdma(&["link"]).ok().stdout;
     assert_eq!(ours, lab.iproute2_rdma(&["link"]).ok().stdout);
     assert_eq!(ours.lines().count(), 121);
+}
+
+/// They are the next boot's: what the card offers changes when its driver is bound anew.
+fn firmware_settings(lab: &Lab) {
+    let pf = lab.pf();
+    let offered = || {
+        let path = pci::device(&pf).join("sriov_totalvfs");
+        std::fs::read_to_string(path).unwrap().trim().to_owned()
+    };
+    let set = |name: &str, value: &str| {
+        lab.exec(&format!(
+            "devlink dev param set pci/{pf} name {name} value {value} cmode permanent"
+        ))
+    };
+    assert_eq!(offered(), "4");
+    set("total_vfs", "2").ok();
+    set("total_vfs", "300").fails(1);
+    assert_eq!(offered(), "4");
+    let rebind =
+        format!("cd /sys/bus/pci/drivers/mlx5_core && echo {pf} > unbind && echo {pf} > bind");
+    lab.sh(&rebind).ok();
+    assert_eq!(offered(), "2");
+    set("enable_sriov", "false").ok();
+    lab.sh(&rebind).ok();
+    assert_eq!(offered(), "0");
+    set("enable_sriov", "true").ok();
+    set("total_vfs", "4").ok();
+    lab.sh(&rebind).ok();
+    assert_eq!(offered(), "4");
 }

@@ -6,6 +6,7 @@ mod batch;
 mod busy;
 mod cni_call;
 mod cni_chain;
+mod cni_install;
 mod cni_leftovers;
 mod cni_rdma;
 mod cni_rdma_kills;
@@ -29,6 +30,7 @@ mod parity_resource;
 mod parity_statistic;
 mod parity_tally;
 mod persist;
+mod provision;
 mod reclaim;
 mod scraping;
 mod statistic;
@@ -71,6 +73,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf", vf::cases()),
         ("vf_ethernet", vf_ethernet::cases()),
         ("vf_ways", vf_ways::cases()),
+        ("provision", provision::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
@@ -81,6 +84,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf_create", vf_create::cases()),
         ("vf_bind", vf_bind::cases()),
         ("cni_leftovers", cni_leftovers::cases()),
+        ("cni_install", cni_install::cases()),
         ("ib_sriov", ib_sriov::cases()),
         ("ib_sriov_recovery", ib_sriov_recovery::cases()),
         ("ib_sriov_kills", ib_sriov_kills::cases()),

@@ -124,9 +124,11 @@ fn mode(lab: &Lab) {
 fn reader_leaves(lab: &Lab) {
     let dev = lab.vf_rdma(0);
     let left = format!("timeout 20 {FACES}/rdmactl monitor | head -n 1; echo ${{PIPESTATUS[0]}}");
-    let change = format!(
-        "(sleep 1; rdma dev set {dev} adaptive-moderation on; rdma dev set {dev} name x0; rdma dev set x0 name {dev}) & {left}; wait"
+    // Until it has noticed: what changes before it listens is no news.
+    let changes = format!(
+        "until [ -e $left ]; do sleep 1; rdma dev set {dev} adaptive-moderation on; rdma dev set {dev} name x0; rdma dev set x0 name {dev}; done"
     );
+    let change = format!("left=$(mktemp -u); ({changes}) & {left}; touch $left; wait; rm $left");
     let out = lab.sh(&change).ok().stdout;
     assert!(out.contains(" present ") && out.ends_with("0\n"), "{out}");
     lab.iproute2_rdma(&["dev", "set", &dev, "adaptive-moderation", "off"])

@@ -1,0 +1,42 @@
+//! `provision plan`: the steps that are left.
+
+use clap::Args;
+
+use super::From;
+use crate::cli::{Context, Failure};
+use crate::provision::look;
+use crate::view::explain;
+use crate::view::provision::plan;
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing to do, 1 something stands in the way, 2 steps are \
+                        left (or the words make no command)."
+)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) from: From,
+}
+
+/// The exit status when steps are left.
+const STEPS_LEFT: u8 = 2;
+
+impl Plan {
+    pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
+        let document = self.from.read(cx)?;
+        let looked = look::planned(cx.host, &document);
+        let (_, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
+        cx.view.rows(&plan::rows(&found))?;
+        for note in plan::notes(&found) {
+            cx.note(note);
+        }
+        if !found.troubles.is_empty() {
+            let troubles = found.troubles.iter().map(explain::provision::trouble);
+            return Err(Failure::Several(troubles.collect()));
+        }
+        match found.steps.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::Status(STEPS_LEFT)),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Looking at a host: which functions a document means, and what they and their VFs have.
+//!
+//! Nothing is changed, and no attribute is read that takes the lock of a device: whoever creates
+//! VFs meanwhile is not waited for.
+
+use std::collections::BTreeMap;
+
+use super::document::{Document, Match};
+use super::observed::{Found, HostState, Observed, PfState};
+use super::plan::{Plan, plan};
+use crate::kernel::{FileError, Host, SysfsError, modules, namespaces};
+use crate::netdev::interface;
+use crate::pci::device::rdma_names;
+use crate::pci::function;
+use crate::rdma::boot;
+use crate::sriov::link_layer::LinkLayer;
+use crate::sriov::pf::{self, Pf};
+use crate::sriov::report::{self, Report};
+use crate::sriov::uplink::{self, Uplink, UplinkError};
+use crate::sriov::usage::{self, UsageError};
+use crate::sriov::{count, ipoib, vf_side};
+use crate::types::{DeviceId, Guid, IfName, Mac, PciAddr};
+
+/// Why a host could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// sysfs cannot be read.
+    #[error(transparent)]
+    Sysfs(#[from] SysfsError),
+    /// A PF cannot be asked for its VFs.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+    /// The network namespaces cannot be listed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It cannot be said who uses a VF.
+    #[error("cannot find out who uses the VFs: {0}")]
+    Usage(#[from] UsageError),
+}
+
+/// Looks at what a document is about, and works out what is left to do. Who uses VFs is asked
+/// only where a step would take one from somebody.
+///
+/// # Errors
+/// [`LookError`].
+pub fn planned(host: &Host, document: &Document) -> Result<(Observed, Plan), LookError> {
+    let mut observed = look(host, document)?;
+    let first = plan(document, &observed);
+    let unasked = first.unasked();
+    if unasked.is_empty() {
+        return Ok((observed, first));
+    }
+    for found in &mut observed.pfs {
+        if let Found::One(state) = found
+            && unasked.contains(&state.pf.address)
+        {
+            state.usage = Some(usage::look(host, &state.pf, &state.pf.vfs)?);
+        }
+    }
+    let second = plan(document, &observed);
+    Ok((observed, second))
+}
+
+/// Looks at what a document is about.
+///
+/// # Errors
+/// [`LookError`].
+pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
+    let pfs = pf::list(host.sysfs())?;
+    let wants_mac = document
+        .pfs
+        .iter()
+        .any(|entry| entry.function.perm_mac.is_some());
+    let mut marks = Vec::new();
+    for pf in &pfs {
+        marks.push(Marks::of(host, pf, wants_mac)?);
+    }
+    let meant: Vec<Vec<usize>> = document
+        .pfs
+        .iter()
+        .map(|entry| {
+            let fits = |at: &usize| marks[*at].fit(pfs[*at].address, &entry.function);
+            (0..pfs.len()).filter(fits).collect()
+        })
+        .collect();
+    let mut only: Vec<usize> = meant
+        .iter()
+        .filter_map(|at| match at[..] {
+            [only] => Some(only),
+            _ => None,
+        })
+        .collect();
+    only.sort_unstable();
+    only.dedup();
+    let chosen: Vec<Pf> = only.iter().map(|at| pfs[*at].clone()).collect();
+    let states = states(host, chosen)?;
+    let found = meant.iter().map(|at| match at[..] {
+        [] => Found::Nothing,
+        [one] => {
+            let state = only.binary_search(&one).ok();
+            let state = state.and_then(|at| states.get(at));
+            state.map_or(Found::Nothing, |state| Found::One(Box::new(state.clone())))
+        }
+        _ => Found::Several(at.iter().map(|at| pfs[*at].address).collect()),
+    });
+    Ok(Observed {
+        pfs: found.collect(),
+        host: host_state(host, document)?,
+    })
+}
+
+/// What PFs and their VFs have.
+///
+/// # Errors
+/// [`LookError`].
+pub fn states(host: &Host, pfs: Vec<Pf>) -> Result<Vec<PfState>, LookError> {
+    let reports = report::of_all(host, &pfs)?;
+    let both = pfs.into_iter().zip(reports);
+    both.map(|(pf, report)| state(host, pf, report?)).collect()
+}
+
+fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
+    let sysfs = host.sysfs();
+    let address = pf.address;
+    let mut sides = BTreeMap::new();
+    for vf in &pf.vfs {
+        sides.insert(vf.index, vf_side::read(sysfs, *vf)?);
+    }
+    let rdma = rdma_names(sysfs, &DeviceId::Pci(address))?;
+    let (mac, up) = match &report.uplink {
+        Some(uplink) => interface_of(host, uplink)?,
+        None => (None, None),
+    };
+    let here = report.uplink.as_ref().filter(|each| each.away.is_none());
+    let name = here.map(|uplink| uplink.name.clone());
+    let is_ib = report.layer == Some(LinkLayer::InfiniBand);
+    Ok(PfState {
+        name: name
+            .or_else(|| rdma.first().cloned())
+            .unwrap_or_else(|| address.to_string()),
+        driver: function::read(sysfs, address)?.and_then(|function| function.driver),
+        guid: port_guid(host, address)?.filter(|_| is_ib),
+        mac,
+        up,
+        probing: count::is_probing(sysfs, address)?,
+        layer: report.layer,
+        told: report.told,
+        gap: report.gap,
+        sides,
+        usage: None,
+        pf,
+    })
+}
+
+/// The permanent address of an interface, and whether it is up.
+fn interface_of(host: &Host, uplink: &Uplink) -> Result<(Option<Mac>, Option<bool>), LookError> {
+    let index = uplink.index;
+    let link = uplink.speak(host, |conn| interface::with_index(conn, index))?;
+    let Ok(Some(link)) = link else {
+        return Ok((None, None));
+    };
+    let is_ethernet = LinkLayer::of_hardware(link.hardware) == Some(LinkLayer::Ethernet);
+    let mac = link.permanent.try_into().ok().map(Mac::new);
+    let mac = mac.filter(|mac| is_ethernet && !mac.is_zero());
+    Ok((mac, Some(link.up)))
+}
+
+fn port_guid(host: &Host, address: PciAddr) -> Result<Option<Guid>, SysfsError> {
+    let names = rdma_names(host.sysfs(), &DeviceId::Pci(address))?;
+    let folder = function::folder(address).join("infiniband");
+    let folder = folder.to_string_lossy();
+    let mut devices = names
+        .into_iter()
+        .map(|name| vf_side::rdma(host.sysfs(), &folder, name));
+    let guid = devices.find_map(|device| device.port_guid);
+    Ok(guid.filter(|guid| guid.is_assignable()))
+}
+
+/// What a PF can be found by.
+struct Marks {
+    guid: Option<Guid>,
+    mac: Option<Mac>,
+    netdevs: Vec<IfName>,
+    kind: Option<(u16, u16)>,
+}
+
+impl Marks {
+    fn of(host: &Host, pf: &Pf, wants_mac: bool) -> Result<Self, LookError> {
+        let (sysfs, address) = (host.sysfs(), pf.address);
+        let function = function::read(sysfs, address)?;
+        let uplink = match wants_mac {
+            true => uplink::find(host, address)?,
+            false => None,
+        };
+        Ok(Self {
+            guid: port_guid(host, address)?,
+            mac: match &uplink {
+                Some(uplink) => interface_of(host, uplink)?.0,
+                None => None,
+            },
+            netdevs: function::netdevs(sysfs, address)?,
+            kind: function.and_then(|function| function.vendor.zip(function.device)),
+        })
+    }
+
+    fn fit(&self, address: PciAddr, wanted: &Match) -> bool {
+        wanted.pci.is_none_or(|pci| pci == address)
+            && wanted.guid.is_none_or(|guid| self.guid == Some(guid))
+            && wanted.perm_mac.is_none_or(|mac| self.mac == Some(mac))
+            && wanted
+                .vendor_device
+                .is_none_or(|kind| self.kind == Some(kind))
+            && wanted
+                .netdev
+                .as_ref()
+                .is_none_or(|name| self.netdevs.contains(name))
+    }
+}
+
+fn host_state(host: &Host, document: &Document) -> Result<HostState, LookError> {
+    let netns = boot::settings(host);
+    let ipoib = ipoib::MODULE.parse().ok();
+    let modules = document.modules.iter().cloned().chain(ipoib);
+    let modules = modules.map(|module| {
+        let there = modules::availability(host, module.as_str());
+        (module, there)
+    });
+    let modules = modules.collect();
+    // The look at every process is for when they matter.
+    let changes = document.rdma_netns.is_some() && document.rdma_netns != netns.running;
+    let other_namespaces = match changes {
+        true => namespaces::others(host)?.namespaces.len(),
+        false => 0,
+    };
+    Ok(HostState {
+        netns,
+        other_namespaces,
+        modules,
+    })
+}

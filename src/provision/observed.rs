@@ -1,0 +1,83 @@
+//! `Observed`: what is there of what a document is about, as the planner wants to know it.
+
+use std::collections::BTreeMap;
+
+use crate::kernel::modules::Availability;
+use crate::rdma::boot::BootSettings;
+use crate::sriov::link_layer::LinkLayer;
+use crate::sriov::pf::Pf;
+use crate::sriov::report::Gap;
+use crate::sriov::usage::{Usage, Use};
+use crate::sriov::vf_side::VfSide;
+use crate::types::{Guid, Mac, ModuleName, PciAddr};
+use crate::wire::link::vf::Vf as Told;
+
+/// A host, as far as a document goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// What is not of one PF.
+    pub host: HostState,
+    /// What each entry of the document found, in its order.
+    pub pfs: Vec<Found>,
+}
+
+/// What is not of one PF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostState {
+    /// The namespace mode: running, configured, after a boot.
+    pub netns: BootSettings,
+    /// Network namespaces beside the initial one: while there is one, the mode is fixed.
+    pub other_namespaces: usize,
+    /// The modules that a document may ask for, and `ib_ipoib`.
+    pub modules: BTreeMap<ModuleName, Availability>,
+}
+
+/// What an entry of a document found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// No function is meant.
+    Nothing,
+    /// More than one is meant.
+    Several(Vec<PciAddr>),
+    /// The one.
+    One(Box<PfState>),
+}
+
+/// A PF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PfState {
+    /// Its address, how many VFs it can have, and those it has.
+    pub pf: Pf,
+    /// What people call it: its interface, RDMA device or address.
+    pub name: String,
+    /// Its driver.
+    pub driver: Option<String>,
+    /// What it speaks.
+    pub layer: Option<LinkLayer>,
+    /// Its port GUID, on InfiniBand.
+    pub guid: Option<Guid>,
+    /// The permanent address of its interface, on Ethernet.
+    pub mac: Option<Mac>,
+    /// Whether new VFs are offered to drivers (`sriov_drivers_autoprobe`).
+    pub probing: bool,
+    /// Whether its interface is up; `None` where it has none that can be seen.
+    pub up: Option<bool>,
+    /// What it tells of its VFs, by index.
+    pub told: BTreeMap<u16, Told>,
+    /// Why it does not tell of all.
+    pub gap: Option<Gap>,
+    /// What each VF shows itself, by index.
+    pub sides: BTreeMap<u16, VfSide>,
+    /// Who uses its VFs; `None` when nobody asked.
+    pub usage: Option<Usage>,
+}
+
+impl PfState {
+    /// Who uses the VF with this index, as far as somebody asked.
+    pub fn uses(&self, index: u16) -> Vec<Use> {
+        let uses = self.usage.iter().flat_map(|usage| usage.uses.iter());
+        uses.filter(|each| each.vf.index == index)
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,236 @@
+//! The steps of one PF: its VFs, their number first.
+
+use std::collections::BTreeMap;
+
+use super::step::{Action, Block, Class, Reason, Step, Target};
+use super::vfs;
+use crate::kernel::modules::Availability;
+use crate::provision::desired::{self, Basis, VfDesired};
+use crate::provision::document::{Disruptive, Document, Firmware, Ownership, PfEntry};
+use crate::provision::observed::{HostState, PfState};
+use crate::provision::problem::Problem;
+use crate::sriov::ipoib;
+use crate::sriov::link_layer::LinkLayer;
+use crate::types::{Guid, Mac, PciAddr};
+
+/// The VF that gets an address, so that no other does.
+pub(super) type Given = BTreeMap<Address, (PciAddr, u16)>;
+
+/// What a VF is to go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Address {
+    Guid(Guid),
+    Mac(Mac),
+}
+
+/// The way of one PF.
+#[derive(Default)]
+pub(super) struct Way {
+    pub steps: Vec<Step>,
+    /// What is wrong, and does not keep the steps from being done.
+    pub problems: Vec<Problem>,
+    pub needs_ipoib: bool,
+}
+
+/// # Errors
+/// The problem that leaves no way.
+pub(super) fn plan(
+    document: &Document,
+    entry: &PfEntry,
+    state: &PfState,
+    host: &HostState,
+    given: &mut Given,
+) -> Result<Way, Problem> {
+    let mut way = Way::default();
+    if state.driver.is_none() {
+        return Err(Problem::NoDriver);
+    }
+    let offered = state.pf.total_vfs;
+    if let Some(wanted) = entry.total_vfs.filter(|wanted| *wanted > offered)
+        && document.policy.firmware == Firmware::Check
+    {
+        way.problems
+            .push(Problem::TooFewOffered { wanted, offered });
+    }
+    if let (Some(is), Some(wanted)) = (state.layer, entry.layer)
+        && is != wanted
+    {
+        return Err(Problem::WrongLayer { is, wanted });
+    }
+    let now = state.pf.vfs.len();
+    let wanted = desired::count(entry, offered, now);
+    if wanted > offered {
+        return Err(Problem::TooFewOffered { wanted, offered });
+    }
+    let mut target = wanted;
+    if entry.ownership != Ownership::Full && usize::from(wanted) != now {
+        way.problems.push(Problem::NotOurs { wanted, is: now });
+        target = wanted.min(u16::try_from(now).unwrap_or(u16::MAX));
+    }
+    let layer = state.layer.or(entry.layer).ok_or(Problem::UnknownLayer)?;
+    let basis = Basis {
+        layer,
+        guid: state.guid,
+        mac: state.mac,
+        told: &state.told,
+    };
+    let vfs = desired::vfs(document, entry, &basis, target)?;
+    doubles(state.pf.address, &vfs, given)?;
+    if entry.ownership == Ownership::Observe {
+        return Ok(way);
+    }
+    let is_ours = entry.ownership == Ownership::Full;
+    if is_ours && entry.up {
+        let pf = Target::Pf(state.pf.address);
+        let step = Step::safe(pf, Action::BringUp, Reason::Declared);
+        match (state.up, layer) {
+            (Some(true), _) => {}
+            (Some(false), _) => way.steps.push(step),
+            // It comes with the module, and is down then.
+            (None, LinkLayer::InfiniBand) if may_load_ipoib(host) => {
+                way.needs_ipoib = true;
+                way.steps.push(step);
+            }
+            (None, _) => way.problems.push(Problem::NoUplink),
+        }
+    }
+    if is_ours && usize::from(wanted) != now {
+        way.steps
+            .extend(anew(document, entry, state, &vfs, wanted)?);
+    } else {
+        for vf in &vfs {
+            let steps = vfs::existing(document.policy, state, vf)?;
+            way.steps.extend(steps);
+        }
+    }
+    uplink(&mut way, layer, state, host)?;
+    Ok(way)
+}
+
+/// No two VFs of the host may go by one address.
+fn doubles(pf: PciAddr, vfs: &[VfDesired], given: &mut Given) -> Result<(), Problem> {
+    for vf in vfs {
+        let wish = &vf.wish;
+        let both = [wish.node_guid, wish.port_guid].into_iter().flatten();
+        let all = both.map(Address::Guid).chain(wish.mac.map(Address::Mac));
+        for address in all {
+            let own = (pf, vf.index);
+            let (other, other_index) = *given.entry(address).or_insert(own);
+            if (other, other_index) != own {
+                return Err(Problem::Double {
+                    index: vf.index,
+                    address: match address {
+                        Address::Guid(guid) => guid.to_string(),
+                        Address::Mac(mac) => mac.to_string(),
+                    },
+                    other: other.to_string(),
+                    other_index,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number changes: from none, or through none.
+fn anew(
+    document: &Document,
+    entry: &PfEntry,
+    state: &PfState,
+    vfs: &[VfDesired],
+    wanted: u16,
+) -> Result<Vec<Step>, Problem> {
+    let pf = state.pf.address;
+    let now = state.pf.vfs.len();
+    let mut steps = Vec::new();
+    if now > 0 {
+        let blocked = removal(document.policy.disruptive, state);
+        let users = state.usage.iter().flat_map(|usage| usage.uses.clone());
+        steps.push(Step {
+            class: Class::DestroysVfs,
+            blocked,
+            users: users.collect(),
+            ..Step::safe(
+                Target::Pf(pf),
+                Action::Remove { from: now },
+                match wanted {
+                    0 => Reason::Declared,
+                    wanted => Reason::ThroughZero { wanted },
+                },
+            )
+        });
+    }
+    if wanted > 0 {
+        let probing = |to, reason| Step::safe(Target::Pf(pf), Action::Probing { to }, reason);
+        if state.probing {
+            steps.push(probing(false, Reason::BeforeDrivers));
+        }
+        let create = Action::Create { to: wanted };
+        steps.push(Step::safe(Target::Pf(pf), create, Reason::Declared));
+        for vf in vfs {
+            steps.extend(vfs::new_settings(pf, vf)?);
+        }
+        if state.probing {
+            steps.push(probing(true, Reason::AfterSettings));
+        }
+        // One after the other: RDMA devices get their names in this order.
+        steps.extend(vfs.iter().filter_map(|vf| vfs::first_driver(pf, vf)));
+    }
+    debug_assert!(entry.num_vfs.is_some());
+    // What follows a removal that will not be done will not either.
+    if steps.first().is_some_and(|step| step.blocked.is_some()) {
+        for step in &mut steps[1..] {
+            step.blocked = Some(Block::Earlier);
+        }
+    }
+    Ok(steps)
+}
+
+fn removal(disruptive: Disruptive, state: &PfState) -> Option<Block> {
+    let Some(usage) = &state.usage else {
+        return Some(Block::UsageUnknown);
+    };
+    match disruptive {
+        Disruptive::Never => Some(Block::Policy),
+        Disruptive::IfIdle if !usage.uses.is_empty() => Some(Block::InUse),
+        Disruptive::IfIdle | Disruptive::Force => None,
+    }
+}
+
+/// Somebody has to give VFs what they are to have.
+fn uplink(
+    way: &mut Way,
+    layer: LinkLayer,
+    state: &PfState,
+    host: &HostState,
+) -> Result<(), Problem> {
+    let is_set = |step: &Step| matches!(step.action, Action::Set { .. });
+    // A PF that tells of its VFs can be told of them, by its interface or the vendor's files.
+    let is_heard = state.up.is_some() || !state.told.is_empty();
+    if is_heard || !way.steps.iter().any(is_set) {
+        return Ok(());
+    }
+    if layer == LinkLayer::Ethernet {
+        return Err(Problem::NoUplink);
+    }
+    match ipoib_there(host) {
+        // It is being made, or is out of sight.
+        Availability::Present => {}
+        Availability::Missing => return Err(Problem::NoUplink),
+        Availability::Installed | Availability::Unknown => way.needs_ipoib = true,
+    }
+    Ok(())
+}
+
+fn may_load_ipoib(host: &HostState) -> bool {
+    matches!(
+        ipoib_there(host),
+        Availability::Installed | Availability::Unknown
+    )
+}
+
+fn ipoib_there(host: &HostState) -> Availability {
+    let mut modules = host.modules.iter();
+    let module = modules.find(|(module, _)| module.as_str() == ipoib::MODULE);
+    module.map_or(Availability::Unknown, |(_, there)| *there)
+}

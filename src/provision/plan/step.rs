@@ -1,0 +1,185 @@
+//! `Step`: one change of a plan, what it costs, and who stands in its way.
+
+use crate::sriov::usage::Use;
+use crate::types::{DriverName, ModuleName, NetnsMode, PciAddr};
+use crate::wire::link::vf::VfSetting;
+
+/// What a step is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// The host.
+    Host,
+    /// A PF.
+    Pf(PciAddr),
+    /// A VF, by the address of its PF and its index: it may not exist yet.
+    Vf(PciAddr, u16),
+}
+
+impl Target {
+    /// The PF that it is, or is of.
+    pub fn pf(self) -> Option<PciAddr> {
+        match self {
+            Self::Host => None,
+            Self::Pf(pf) | Self::Vf(pf, _) => Some(pf),
+        }
+    }
+}
+
+/// What is done, from what is there to what shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A module is loaded.
+    LoadModule(ModuleName),
+    /// The files of modprobe get the namespace mode.
+    PersistNetns {
+        /// What they say; `None` when they say nothing.
+        from: Option<NetnsMode>,
+        /// What they shall.
+        to: NetnsMode,
+    },
+    /// The subsystem gets the namespace mode.
+    SetNetns {
+        /// What runs; `None` while ib_core is not loaded.
+        from: Option<NetnsMode>,
+        /// What shall.
+        to: NetnsMode,
+    },
+    /// The interface of a PF is switched on.
+    BringUp,
+    /// New VFs are offered to drivers from here on, or are not: `sriov_drivers_autoprobe`.
+    Probing {
+        /// Whether.
+        to: bool,
+    },
+    /// All VFs of a PF are removed.
+    Remove {
+        /// How many.
+        from: usize,
+    },
+    /// A PF that has none gets VFs.
+    Create {
+        /// How many.
+        to: u16,
+    },
+    /// A PF gives its VF a property.
+    Set {
+        /// What it has; `None` when the PF does not tell, or the VF is new.
+        from: Option<VfSetting>,
+        /// What it shall have.
+        to: VfSetting,
+    },
+    /// A VF loses its driver.
+    Unbind {
+        /// Which.
+        from: String,
+    },
+    /// A VF gets a driver.
+    Bind {
+        /// Which; `None` for the one that the kernel gives it.
+        to: Option<DriverName>,
+    },
+}
+
+/// What a step costs, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Nothing that works stops.
+    Safe,
+    /// A VF loses its driver for a moment, or goes by another address.
+    Rebind,
+    /// VFs go away, and whatever they were used for.
+    DestroysVfs,
+    /// It counts after a reboot.
+    Reboot,
+    /// It counts after the machine was without power.
+    PowerCycle,
+}
+
+impl Class {
+    /// The word of it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Rebind => "rebind",
+            Self::DestroysVfs => "destroys-vfs",
+            Self::Reboot => "reboot",
+            Self::PowerCycle => "power-cycle",
+        }
+    }
+}
+
+/// Why a step is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The document says so, and it is not so.
+    Declared,
+    /// Without it the PF cannot give its VFs GUIDs.
+    NeededForGuids,
+    /// What runs must be there after the next boot too.
+    NextBoot,
+    /// What is set before a driver comes is right from the start.
+    BeforeDrivers,
+    /// Everything is set: drivers may come.
+    AfterSettings,
+    /// The kernel changes the number through 0 only.
+    ThroughZero {
+        /// How many are wanted.
+        wanted: u16,
+    },
+    /// The VF is new.
+    NewVf,
+    /// The PF does not tell what the VF has.
+    NotTold,
+    /// A driver asks for addresses only when it is bound.
+    NewAddress,
+    /// Another driver is declared.
+    OtherDriver,
+    /// It has no driver.
+    NoDriver,
+}
+
+/// Why a step will not be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// The document does not allow it: `disruptive = "never"`.
+    Policy,
+    /// Somebody uses what it would take.
+    InUse,
+    /// It is not known who uses what it would take.
+    UsageUnknown,
+    /// Network namespaces exist, so many beside the initial one.
+    Namespaces(usize),
+    /// A step before it will not be done.
+    Earlier,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Of what.
+    pub target: Target,
+    /// Which.
+    pub action: Action,
+    /// What it costs.
+    pub class: Class,
+    /// Why.
+    pub reason: Reason,
+    /// Why not, if it will not be done.
+    pub blocked: Option<Block>,
+    /// Who uses what it would touch.
+    pub users: Vec<Use>,
+}
+
+impl Step {
+    /// A step that costs nothing.
+    pub(super) fn safe(target: Target, action: Action, reason: Reason) -> Self {
+        Self {
+            target,
+            action,
+            class: Class::Safe,
+            reason,
+            blocked: None,
+            users: Vec::new(),
+        }
+    }
+}

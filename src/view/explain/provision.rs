@@ -1,0 +1,121 @@
+//! What stands between a host and its document, and what to do about it.
+
+use super::Explanation;
+use super::vf_change::unreachable;
+use crate::provision::document::{DocumentError, Fault, MAIN};
+use crate::provision::look::LookError;
+use crate::provision::problem::{Problem, Trouble};
+
+/// A mistake in a document, with its place.
+pub fn fault(fault: &Fault) -> Explanation {
+    Explanation::of(format!("error: {fault}"))
+}
+
+/// There is no document.
+pub fn document(error: &DocumentError) -> Explanation {
+    let (cause, cure) = match error {
+        DocumentError::File(file) => (Some(file.source.to_string()), None),
+        DocumentError::Absent { .. } => (
+            None,
+            Some(format!(
+                "rdmactl provision export > {MAIN}    # begins with the host as it is"
+            )),
+        ),
+        DocumentError::Input(_) | DocumentError::Unfit { .. } | DocumentError::Faults(_) => {
+            (None, None)
+        }
+    };
+    Explanation {
+        headline: format!("error: {error}"),
+        cause,
+        cure,
+    }
+}
+
+/// The host cannot be looked at.
+pub fn unseen(error: &LookError) -> Explanation {
+    match error {
+        LookError::Uplink(error) => unreachable(error),
+        other => Explanation::of(format!("error: {other}")),
+    }
+}
+
+/// A PF cannot become what is declared.
+pub fn trouble(trouble: &Trouble) -> Explanation {
+    let problem = &trouble.problem;
+    let place = trouble.place.as_ref().map(|place| format!("{place}: "));
+    let pf = trouble.pf.map(|pf| format!("{pf}: "));
+    let headline = format!(
+        "error: {}{}{problem}",
+        place.unwrap_or_default(),
+        pf.unwrap_or_default()
+    );
+    let (cause, cure) = advice(problem);
+    Explanation {
+        headline,
+        cause: cause.map(str::to_owned),
+        cure: cure.map(str::to_owned),
+    }
+}
+
+fn advice(problem: &Problem) -> (Option<&'static str>, Option<&'static str>) {
+    match problem {
+        Problem::Absent => (
+            None,
+            Some(
+                "rdmactl topology    # shows what there is; optional = true in the document lets it be missing",
+            ),
+        ),
+        Problem::Several(_) => (
+            None,
+            Some("name one of them in the document: match = { pci = \"...\" }, or by its guid"),
+        ),
+        Problem::Twice { .. } => (None, Some("leave one of the two entries")),
+        Problem::NoDriver => (
+            Some("without its driver a PF makes no VFs and gives them nothing"),
+            Some("rdmactl doctor --only modules --only vfs"),
+        ),
+        Problem::UnknownLayer => (
+            Some("it has neither an RDMA device nor an interface that can be seen"),
+            Some(
+                "rdmactl topology    # shows where they are; link_type in the document says it too",
+            ),
+        ),
+        Problem::WrongLayer { .. } => (
+            Some("what a port speaks is a setting of the firmware, and counts after its reset"),
+            None,
+        ),
+        Problem::TooFewOffered { .. } => (
+            Some(
+                "how many VFs a PF offers is a setting of its firmware, and counts after its reset",
+            ),
+            None,
+        ),
+        Problem::NotOurs { .. } => (
+            Some("the document says that somebody else makes the VFs of this PF"),
+            None,
+        ),
+        Problem::Room { .. } => (None, Some("add addresses, or use mode = \"pf-derived\"")),
+        Problem::NoIdentity { .. } => (
+            Some("its RDMA device or interface cannot be seen, or has none"),
+            Some("declare the addresses: mode = \"range\" or \"list\""),
+        ),
+        Problem::BeyondScheme { .. } => (
+            None,
+            Some("declare the addresses: mode = \"range\" or \"list\""),
+        ),
+        Problem::Double { .. } => (
+            Some("two with one address break the network for both"),
+            None,
+        ),
+        Problem::NoUplink => (
+            Some("the kernel takes what VFs are to have through an interface of their PF"),
+            Some("rdmactl doctor --only vfs --only modules"),
+        ),
+        Problem::NoModule(_) => (
+            None,
+            Some("install it, or leave it out of modules in the document"),
+        ),
+        Problem::Unfit { .. } => (None, None),
+    }
+}

@@ -1,0 +1,152 @@
+//! The manifests: rendered by kustomize, checked against Kubernetes' schemas, and against what the program takes.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::root::{BINARY, TREE, run, scratch};
+
+const OVERLAYS: [&str; 3] = ["rdma", "ib-sriov", "both"];
+
+/// The objects of these folders, all of which the schemas allow.
+fn rendered(folders: &[&str]) -> Vec<Value> {
+    let mut words = vec!["tests/shipping/manifests.sh"];
+    words.extend(folders);
+    let said = run(&words).ok();
+    serde_json::from_str(&said.stdout).unwrap()
+}
+
+#[test]
+fn daemon_sets_are_sound_and_modest() {
+    let folders = OVERLAYS.map(|name| format!("deployment/overlays/{name}"));
+    let objects = rendered(&folders.each_ref().map(String::as_str));
+    assert_eq!(objects.len(), OVERLAYS.len());
+    let folder = scratch();
+    let mut names = Vec::new();
+    for (object, overlay) in objects.iter().zip(OVERLAYS) {
+        assert_eq!(object["kind"], "DaemonSet");
+        let pod = &object["spec"]["template"]["spec"];
+        for key in ["hostNetwork", "hostPID", "hostIPC", "initContainers"] {
+            assert_eq!(pod[key], Value::Null, "{overlay}: {key}");
+        }
+        let container = &pod["containers"][0];
+        let security = &container["securityContext"];
+        assert_eq!(security["privileged"], false, "{overlay}");
+        assert_eq!(security["allowPrivilegeEscalation"], false, "{overlay}");
+        assert_eq!(security["readOnlyRootFilesystem"], true, "{overlay}");
+        assert_eq!(
+            security["capabilities"],
+            serde_json::json!({"drop": ["ALL"]})
+        );
+        assert_eq!(pod["volumes"].as_array().unwrap().len(), 1, "{overlay}");
+        assert_eq!(pod["automountServiceAccountToken"], false, "{overlay}");
+        // The pods of one overlay must not be those of another.
+        names.push((
+            object["metadata"]["name"].clone(),
+            object["spec"]["selector"].clone(),
+        ));
+
+        let mut command = Command::new(BINARY);
+        let at = format!("--cni-bin-dir={}", folder.path().display());
+        command.args(["--dry-run", "cni", "install", &at]);
+        let arguments = container["args"].as_array().into_iter().flatten();
+        let output = command
+            .args(arguments.filter_map(Value::as_str))
+            .output()
+            .unwrap();
+        let would = String::from_utf8_lossy(&output.stdout).into_owned();
+        let wanted = |name: &str| overlay == "both" || overlay == name;
+        assert_eq!(
+            would.contains("install rdma as"),
+            wanted("rdma"),
+            "{overlay}: {would}"
+        );
+        assert_eq!(
+            would.contains("install ib-sriov as"),
+            wanted("ib-sriov"),
+            "{overlay}: {would}"
+        );
+    }
+    names.dedup();
+    assert_eq!(names.len(), OVERLAYS.len(), "{names:?}");
+}
+
+#[test]
+fn a_component_for_selinux() {
+    let folder = scratch();
+    let text = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
+                resources: [../../../deployment/overlays/both]\ncomponents: [../../../deployment/components/selinux]\n";
+    fs::write(folder.path().join("kustomization.yaml"), text).unwrap();
+    let objects = rendered(&[folder.path().to_str().unwrap()]);
+    let security = &objects[0]["spec"]["template"]["spec"]["containers"][0]["securityContext"];
+    assert_eq!(security["seLinuxOptions"]["type"], "spc_t");
+    assert_eq!(security["privileged"], false);
+}
+
+/// Pods ask for networks and resources that are there.
+#[test]
+fn a_workload_fits_together() {
+    let objects = rendered(&["deployment/workload"]);
+    let of_kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
+    let config = of_kind("ConfigMap").next().unwrap()["data"]["config.json"].as_str();
+    let config: Value = serde_json::from_str(config.unwrap()).unwrap();
+    let resources: Vec<String> = config["resourceList"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| {
+            format!(
+                "{}/{}",
+                each["resourcePrefix"].as_str().unwrap(),
+                each["resourceName"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(resources.len(), 2);
+    let resource_of = |network: &Value| {
+        network["metadata"]["annotations"]["k8s.v1.cni.cncf.io/resourceName"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let networks: Vec<&Value> = of_kind("NetworkAttachmentDefinition").collect();
+    assert_eq!(networks.len(), 3);
+    for network in &networks {
+        assert!(resources.contains(&resource_of(network)), "{network}");
+    }
+    let pods: Vec<&Value> = of_kind("Pod").collect();
+    assert_eq!(pods.len(), 2);
+    for pod in pods {
+        let wanted = &pod["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"];
+        let network = networks
+            .iter()
+            .find(|each| each["metadata"]["name"] == *wanted)
+            .unwrap();
+        let limits = &pod["spec"]["containers"][0]["resources"]["limits"];
+        assert_eq!(limits[resource_of(network)], "1", "{pod}");
+    }
+}
+
+/// The check is one: a key that no version knows does not pass.
+#[test]
+fn what_the_schemas_do_not_know_is_refused() {
+    let folder = scratch();
+    let text = fs::read_to_string(format!("{TREE}/deployment/base/daemonset.yaml")).unwrap();
+    let wrong = text.replace("readOnlyRootFilesystem", "readOnlyRootFileSystem");
+    assert_ne!(text, wrong);
+    fs::write(folder.path().join("daemonset.yaml"), wrong).unwrap();
+    fs::copy(
+        format!("{TREE}/deployment/base/kustomization.yaml"),
+        folder.path().join("kustomization.yaml"),
+    )
+    .unwrap();
+    let said = run(&[
+        "tests/shipping/manifests.sh",
+        folder.path().to_str().unwrap(),
+    ]);
+    assert!(
+        !said.ok && said.stderr.contains("readOnlyRootFileSystem"),
+        "{said:?}"
+    );
+}
