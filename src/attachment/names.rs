@@ -53,7 +53,7 @@ fn rename_rdma(host: &Host, entry: &Entry) -> Result<bool, AttachError> {
     match rdma_names(host.sysfs(), id)?.as_slice() {
         [name] if name != wanted => {
             let mut home = host.rdma().map_err(RdmaError::from)?;
-            let device = device::find(&mut home, name)?;
+            let device = device::find_shown(&mut home, name)?;
             let name = give_back::restore_name(&mut home, &device, wanted)?;
             Ok(matches!(name, Name::Kept(_)))
         }

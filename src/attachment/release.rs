@@ -314,7 +314,7 @@ impl Release<'_> {
                 return Ok(());
             };
             let mut home = super::take::home(self.host)?;
-            let device = crate::rdma::device::find(&mut home, name)?;
+            let device = crate::rdma::device::find_shown(&mut home, name)?;
             give_back::restore_name(&mut home, &device, &rdma.host_name)?;
             Ok(())
         };

@@ -190,7 +190,7 @@ fn require_free_name(host: &Host, order: &Order<'_>) -> Result<(), AttachError> 
 fn rdma_at_home(host: &Host, home: &mut Conn, function: PciAddr) -> Result<Device, AttachError> {
     let names = rdma_names(host.sysfs(), &DeviceId::Pci(function))?;
     match names.as_slice() {
-        [name] => Ok(rdma::device::find(home, name)?),
+        [name] => Ok(rdma::device::find_shown(home, name)?),
         _ => Err(AttachError::RdmaDevices { function, names }),
     }
 }

@@ -44,22 +44,34 @@ pub fn find(path: &str, name: &str) -> Option<PathBuf> {
 /// Those of starting it. A program that does not read its input, or ends early, is no error.
 pub fn run(program: &Path, env: &BTreeMap<OsString, OsString>, input: &[u8]) -> io::Result<Ended> {
     let mut child = spawn(program, env)?;
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (stdout, stderr) = thread::scope(|scope| {
-        let written = scope.spawn(move || {
-            // EPIPE: it did not want to know.
-            stdin.map(|mut stdin| stdin.write_all(input))
-        });
-        let stderr = scope.spawn(move || stderr.map(all).unwrap_or_default());
-        let stdout = stdout.map(all).unwrap_or_default();
-        let _ = written.join();
-        (stdout, stderr.join().unwrap_or_default())
-    });
+    let spoken = converse(&mut child, input);
     let status = child.wait()?;
+    let (stdout, stderr) = spoken?;
     Ok(Ended {
         stdout,
         stderr,
         status,
+    })
+}
+
+/// Tells it everything and hears everything it says, both at once.
+fn converse(child: &mut Child, input: &[u8]) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        let stderr =
+            thread::Builder::new().spawn_scoped(scope, move || stderr.map(all).unwrap_or_default());
+        let written = thread::Builder::new().spawn_scoped(scope, move || {
+            // EPIPE: it did not want to know.
+            stdin.map(|mut stdin| stdin.write_all(input))
+        });
+        if stderr.is_err() || written.is_err() {
+            // EAGAIN: this process may have no more threads. What was begun ends with the child.
+            let _ = child.kill();
+        }
+        let (stderr, written) = (stderr?, written?);
+        let stdout = stdout.map(all).unwrap_or_default();
+        let _ = written.join();
+        Ok((stdout, stderr.join().unwrap_or_default()))
     })
 }
 

@@ -15,6 +15,9 @@ use nix::sys::stat::Mode;
 /// An attribute is at most one page; this also holds binary ones we never read.
 const MAX_ATTRIBUTE: u64 = 64 * 1024;
 
+/// How often a file is opened anew. Each try takes microseconds, and each collision less.
+const TRIES: u32 = 1000;
+
 /// A sysfs access that failed, with the file it was about.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {}: {}", .path.display(), .errno.desc())]
@@ -170,7 +173,7 @@ impl Sysfs {
             .flags(flags | OFlag::O_CLOEXEC)
             .mode(Mode::empty())
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        openat2(&root, path, how)
+        patiently(|| openat2(&root, path, how))
     }
 
     fn error(&self, verb: &'static str, path: &Path, errno: Errno) -> SysfsError {
@@ -182,6 +185,19 @@ impl Sysfs {
     }
 }
 
+/// While a file is renamed or a filesystem mounted anywhere on the machine, the kernel cannot tell
+/// that a `..` stays below the root, and wants to be asked again (EAGAIN, `openat2(2)`). Every link
+/// of sysfs has one, and containers that start mount a lot.
+fn patiently<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    for _ in 1..TRIES {
+        match open() {
+            Err(Errno::EAGAIN) => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+    open()
+}
+
 fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
@@ -190,6 +206,24 @@ fn errno(error: &io::Error) -> Errno {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_collision_is_no_failure() {
+        let mut left = 5;
+        let opened = patiently(|| {
+            left -= 1;
+            if left > 0 { Err(Errno::EAGAIN) } else { Ok(()) }
+        });
+        assert_eq!((opened, left), (Ok(()), 0));
+        let mut tries = 0;
+        let never = patiently(|| {
+            tries += 1;
+            Err::<(), _>(Errno::EAGAIN)
+        });
+        assert_eq!((never, tries), (Err(Errno::EAGAIN), TRIES));
+        let refused = patiently(|| Err::<(), _>(Errno::EXDEV));
+        assert_eq!(refused, Err(Errno::EXDEV));
+    }
 
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

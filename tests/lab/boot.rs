@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use crate::case::Case;
+use crate::cases::cni_sweeps::WHOLE;
 use crate::host::Guest;
 
 /// Returns how the guest ended, with what the launcher said: the end of the console when it went wrong.
@@ -29,7 +30,7 @@ pub(crate) fn run(
     let limit: u64 = 60
         + cases
             .iter()
-            .map(|case| case.limit.as_secs().min(20))
+            .map(|case| case.limit.as_secs().min(120))
             .sum::<u64>();
     let mut child = Command::new(tree.join("tests/lab/boot"))
         .args([
@@ -47,7 +48,9 @@ pub(crate) fn run(
         .arg(format!("{}:bin", bin.path().display()))
         .arg("--log")
         .arg(tree.join(format!("target/lab/logs/cases-{kernel}-{pf}.log")))
-        .args(["--", "/lab/bin/lab", "--in-guest"])
+        .args(["--", "env"])
+        .args(std::env::var(WHOLE).map(|value| format!("{WHOLE}={value}")))
+        .args(["/lab/bin/lab", "--in-guest"])
         .args(cases.iter().map(|case| &case.name))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -25,7 +25,8 @@ pub(crate) struct Guest {
 struct State {
     verdicts: BTreeMap<String, Result<(), String>>,
     running: Option<String>,
-    seconds: Vec<(f64, String)>,
+    /// How long each took, and what those that went well had to say.
+    seconds: Vec<(f64, String, String)>,
     /// How the boot ended; from then on, a case without a verdict has failed.
     ended: Option<String>,
 }
@@ -42,7 +43,8 @@ impl Guest {
                 seconds,
             } => {
                 state.running = None;
-                state.seconds.push((seconds, case.clone()));
+                let said = if ok { output.clone() } else { String::new() };
+                state.seconds.push((seconds, case.clone(), said));
                 state
                     .verdicts
                     .insert(case, if ok { Ok(()) } else { Err(output) });
@@ -62,7 +64,13 @@ impl Guest {
         seconds.sort_by(|a, b| b.0.total_cmp(&a.0));
         seconds
             .iter()
-            .map(|(seconds, case)| format!("{seconds:7.2} s  {case}\n"))
+            .map(|(seconds, case, said)| {
+                let said: String = said
+                    .lines()
+                    .map(|line| format!("           {line}\n"))
+                    .collect();
+                format!("{seconds:7.2} s  {case}\n{said}")
+            })
             .collect()
     }
 

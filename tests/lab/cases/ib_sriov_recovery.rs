@@ -28,6 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
         exclusive("s24_host_name_taken", s24_host_name_taken).adapter("mode=ib vf_guids=1"),
         exclusive("s21_s28_two_adds", s21_s28_two_adds),
         exclusive("s33_driver_lost", s33_driver_lost),
+        exclusive("vf_rebound", vf_rebound),
         exclusive("s34_pf_renamed", s34_pf_renamed),
         exclusive("s35_ipam_cannot_release", s35_ipam_cannot_release),
         exclusive("records_of_go", records_of_go),
@@ -265,6 +266,25 @@ fn s33_driver_lost(lab: &Lab) {
     lab.inject("fail_probe_vf", "off");
     call(lab, "DEL", POD, &config(&vf)).ok();
     is_as_it_was(lab, 0, &before);
+}
+
+/// Its interface and its RDMA device are at home then, and have the container's GUID.
+fn vf_rebound(lab: &Lab) {
+    let before = as_it_is(lab, 0);
+    let vf = lab.vf(0);
+    let _pod = lab.netns("pod");
+    for isolation in [true, false] {
+        let conf = with("rdmaIsolation", json!(isolation), config(&vf));
+        call(lab, "ADD", POD, &conf).ok();
+        let driver = "/sys/bus/pci/drivers/mlx5_core";
+        lab.sh(&format!(
+            "echo {vf} > {driver}/unbind; echo {vf} > {driver}/bind"
+        ))
+        .ok();
+        until("the VF is bound", || pci::rdma(&vf).is_some()).unwrap();
+        call(lab, "DEL", POD, &conf).ok();
+        is_as_it_was(lab, 0, &before);
+    }
 }
 
 fn s34_pf_renamed(lab: &Lab) {

@@ -7,18 +7,19 @@ mod busy;
 mod cni_call;
 mod cni_chain;
 mod cni_leftovers;
+mod cni_parallel;
 mod cni_rdma;
 mod cni_rdma_kills;
 mod cni_rdma_logs;
 mod cni_rdma_names;
 mod cni_rdma_recovery;
 mod cni_rdma_several;
+pub(crate) mod cni_sweeps;
 mod dev;
 mod doctor;
 mod doctor_adapter;
 mod explain;
 mod ib_sriov;
-mod ib_sriov_kills;
 mod ib_sriov_recovery;
 mod lab_itself;
 mod link;
@@ -75,13 +76,14 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_rdma_logs", cni_rdma_logs::cases()),
         ("cni_rdma_names", cni_rdma_names::cases()),
         ("cni_rdma_several", cni_rdma_several::cases()),
+        ("cni_sweeps", cni_sweeps::cases()),
+        ("cni_parallel", cni_parallel::cases()),
         ("cni_chain", cni_chain::cases()),
         ("vf_create", vf_create::cases()),
         ("vf_bind", vf_bind::cases()),
         ("cni_leftovers", cni_leftovers::cases()),
         ("ib_sriov", ib_sriov::cases()),
         ("ib_sriov_recovery", ib_sriov_recovery::cases()),
-        ("ib_sriov_kills", ib_sriov_kills::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
