@@ -27,6 +27,7 @@ mod link;
 mod monitor;
 mod reader;
 mod reclaim;
+mod repair;
 mod resource;
 mod statistic;
 mod suggest;

@@ -4,5 +4,6 @@ pub mod addressing;
 pub mod error;
 pub mod interface;
 pub mod on_function;
+pub mod pkey_child;
 
 pub use error::NetdevError;

@@ -16,6 +16,7 @@ pub mod link;
 pub mod names;
 pub mod namespace;
 pub mod reclaim;
+pub mod repair;
 pub mod resource;
 pub mod statistic;
 pub mod system;

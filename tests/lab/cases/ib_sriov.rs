@@ -94,6 +94,10 @@ pub(super) fn as_it_is(lab: &Lab, index: u32) -> AsItWas {
 }
 
 impl AsItWas {
+    pub(super) fn rdma(&self) -> Option<&str> {
+        self.rdma.as_deref()
+    }
+
     pub(super) fn netdev(&self) -> Option<&str> {
         self.netdev.as_deref()
     }

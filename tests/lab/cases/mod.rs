@@ -4,6 +4,7 @@ mod adapter;
 mod all_netns;
 mod batch;
 mod busy;
+mod char_devices;
 mod cni_call;
 mod cni_chain;
 mod cni_leftovers;
@@ -14,12 +15,16 @@ mod cni_rdma_logs;
 mod cni_rdma_names;
 mod cni_rdma_recovery;
 mod cni_rdma_several;
+mod cni_repair;
 pub(crate) mod cni_sweeps;
 mod dev;
 mod doctor;
 mod doctor_adapter;
 mod explain;
 mod ib_sriov;
+mod ib_sriov_guids;
+mod ib_sriov_names;
+mod ib_sriov_partition;
 mod ib_sriov_recovery;
 mod lab_itself;
 mod link;
@@ -82,8 +87,13 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf_create", vf_create::cases()),
         ("vf_bind", vf_bind::cases()),
         ("cni_leftovers", cni_leftovers::cases()),
+        ("cni_repair", cni_repair::cases()),
         ("ib_sriov", ib_sriov::cases()),
         ("ib_sriov_recovery", ib_sriov_recovery::cases()),
+        ("ib_sriov_names", ib_sriov_names::cases()),
+        ("ib_sriov_guids", ib_sriov_guids::cases()),
+        ("ib_sriov_partition", ib_sriov_partition::cases()),
+        ("char_devices", char_devices::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
