@@ -113,6 +113,28 @@ impl Lock {
             pause = (pause * 2).min(PAUSE);
         }
     }
+
+    /// Removes a file that nobody locks any more, such as one whose holder was killed.
+    pub fn clear(host: &Host, absolute: &str) {
+        if host.path(absolute).exists() {
+            // One that is locked is in use, and one that cannot be removed locks as well as a new one.
+            drop(Self::acquire(
+                host,
+                absolute,
+                Duration::ZERO,
+                Lifetime::Removed,
+            ));
+        }
+    }
+
+    /// As [`Self::clear`], for every file of a folder.
+    pub fn clear_all(host: &Host, folder: &str) {
+        for name in file::list(&host.path(folder)).unwrap_or_default() {
+            if let Some(name) = name.to_str() {
+                Self::clear(host, &format!("{folder}/{name}"));
+            }
+        }
+    }
 }
 
 impl Drop for Lock {
@@ -217,6 +239,21 @@ mod tests {
         drop(held);
         drop(take(0).unwrap());
         assert!(machine.path("run/x/lock").exists());
+    }
+
+    #[test]
+    fn only_what_nobody_locks_is_cleared() {
+        let machine = Machine::new().file("run/x/left", "");
+        let host = machine.host();
+        let held = Lock::acquire(&host, "/run/x/held", Duration::ZERO, Lifetime::Kept).unwrap();
+        Lock::clear_all(&host, "/run/x");
+        Lock::clear_all(&host, "/run/nowhere");
+        assert!(!machine.path("run/x/left").exists());
+        assert!(machine.path("run/x/held").exists());
+        drop(held);
+        Lock::clear(&host, "/run/x/held");
+        Lock::clear(&host, "/run/x/none");
+        assert!(file::list(&machine.path("run/x")).unwrap().is_empty());
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     if settings.isolation {
         mode::require_exclusive(&mut home)?;
     }
+    addresses::previous(config)?;
     let ipam = addresses::plugin(config, call)?;
     let netns = netns::target(host, call)?;
     let ifname: IfName = call
@@ -155,6 +156,7 @@ impl Adding<'_, '_, '_> {
             ip.interface = Some(0);
         }
         result.interfaces = vec![self.interface()];
+        let result = addresses::previous(config)?.followed_by(result);
         let document = result.document(&config.version);
         let rdma = self.taken.rdma.as_ref().map(|device| device.name.as_str());
         let pf = self.taken.record.vf.as_ref().and_then(|vf| vf.pf);

@@ -32,8 +32,23 @@ pub fn device(host: &Host, id: &DeviceId) -> Result<Lock, LockError> {
 /// # Errors
 /// [`LockError`].
 pub fn adding(host: &Host, attachment: &Attachment, limit: Duration) -> Result<Lock, LockError> {
-    let path = format!("{ADDING}/{}.lock", attachment.hashed_name("", 0));
-    Lock::acquire(host, &path, limit, Lifetime::Removed)
+    Lock::acquire(host, &adding_path(attachment), limit, Lifetime::Removed)
+}
+
+fn adding_path(attachment: &Attachment) -> String {
+    format!("{ADDING}/{}.lock", attachment.hashed_name("", 0))
+}
+
+/// Removes what a killed ADD of this attachment left of [`adding`]: its container never comes again.
+pub fn clear_adding(host: &Host, attachment: &Attachment) {
+    Lock::clear(host, &adding_path(attachment));
+}
+
+/// Removes the files of locks that nobody has any more.
+pub fn sweep(host: &Host) {
+    for folder in [DEVICES, ADDING] {
+        Lock::clear_all(host, folder);
+    }
 }
 
 /// Keeps everybody else on the node from moving a device: a move renumbers character devices.

@@ -71,6 +71,7 @@ impl<'a> Traveller<'a> {
     }
 }
 
+/// Rows R5.
 fn r17_add_killed_anywhere(lab: &Lab) {
     let traveller = Traveller::new(lab);
     let _pod = lab.netns("pod");

@@ -110,6 +110,7 @@ fn sweep(lab: &Lab, verb: &str, fault_of: impl Fn(u32) -> String, prepare: impl 
     done
 }
 
+/// Rows S17b.
 fn s17_add_killed(lab: &Lab) {
     let _pod = lab.netns("pod");
     let done = sweep(lab, "ADD", |_| "signal=KILL".to_owned(), || {});

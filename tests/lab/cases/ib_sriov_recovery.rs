@@ -38,6 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// Rows S10b.
 fn s10_ipam_fails(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -58,6 +59,7 @@ fn s10_ipam_fails(lab: &Lab) {
 }
 
 /// A GUID that the PF takes for the node and refuses for the port; a link state; a move; a probe.
+/// Rows S33, I1.
 fn s05_a_step_fails(lab: &Lab) {
     let before = as_it_is(lab, 1);
     let vf = lab.vf(1);
@@ -81,6 +83,7 @@ fn s05_a_step_fails(lab: &Lab) {
     }
 }
 
+/// Rows S14b, S37, I2, I3.
 fn s14_namespace_gone(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -147,6 +150,7 @@ fn restore_names(lab: &Lab, vf: &str, before: &AsItWas) {
     }
 }
 
+/// Rows I4.
 fn s18_i5_renamed_in_the_pod(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -201,6 +205,7 @@ fn s23_folder_not_writable(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows I5.
 fn s24_host_name_taken(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let (vf, netdev) = (lab.vf(0), lab.vf_netdev(0));
@@ -221,6 +226,7 @@ fn s24_host_name_taken(lab: &Lab) {
     }
 }
 
+/// Rows S29.
 fn s21_s28_two_adds(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -247,6 +253,7 @@ fn s21_s28_two_adds(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows S33b.
 fn s33_driver_lost(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -267,6 +274,7 @@ fn s33_driver_lost(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows I6.
 fn s34_pf_renamed(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let (vf, pf) = (lab.vf(0), pci::netdev(&lab.pf()).unwrap());

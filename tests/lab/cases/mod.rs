@@ -12,6 +12,7 @@ mod cni_rdma_kills;
 mod cni_rdma_logs;
 mod cni_rdma_names;
 mod cni_rdma_recovery;
+mod cni_rdma_rows;
 mod cni_rdma_several;
 mod dev;
 mod doctor;
@@ -20,6 +21,8 @@ mod explain;
 mod ib_sriov;
 mod ib_sriov_kills;
 mod ib_sriov_recovery;
+mod ib_sriov_rows;
+mod ib_sriov_vfio;
 mod lab_itself;
 mod link;
 mod link_delete;
@@ -29,6 +32,8 @@ mod parity_resource;
 mod parity_statistic;
 mod persist;
 mod reclaim;
+mod runtime_node;
+mod runtimes;
 mod scraping;
 mod statistic;
 mod system;
@@ -82,6 +87,10 @@ pub(crate) fn all() -> Vec<Case> {
         ("ib_sriov", ib_sriov::cases()),
         ("ib_sriov_recovery", ib_sriov_recovery::cases()),
         ("ib_sriov_kills", ib_sriov_kills::cases()),
+        ("ib_sriov_rows", ib_sriov_rows::cases()),
+        ("ib_sriov_vfio", ib_sriov_vfio::cases()),
+        ("cni_rdma_rows", cni_rdma_rows::cases()),
+        ("runtimes", runtimes::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
@@ -103,6 +112,14 @@ pub(crate) fn named(name: &str) -> Case {
 /// Those with the same needs one after the other, so that the adapter is seldom loaded anew.
 pub(crate) fn in_order() -> Vec<Case> {
     let mut cases = all();
-    cases.sort_by_key(|case| (case.pf, case.adapter, case.netns.word(), case.vfs));
+    cases.sort_by_key(|case| {
+        (
+            case.root,
+            case.pf,
+            case.adapter,
+            case.netns.word(),
+            case.vfs,
+        )
+    });
     cases
 }
