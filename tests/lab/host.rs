@@ -155,7 +155,7 @@ impl Wanted {
 
 pub(crate) fn main(args: Vec<String>) -> ExitCode {
     let wanted = Wanted::parse(args);
-    let mut guests: BTreeMap<(usize, &str), Shared> = BTreeMap::new();
+    let mut guests: BTreeMap<(usize, &str, &str), Shared> = BTreeMap::new();
     let mut trials = Vec::new();
     for (order, kernel) in KERNELS.iter().enumerate() {
         for case in cases::in_order()
@@ -166,7 +166,9 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
             if !wanted.lists(kernel, &title) {
                 continue;
             }
-            let (guest, cases) = guests.entry((order, case.pf)).or_default();
+            let (guest, cases) = guests
+                .entry((order, case.root.unwrap_or(kernel), case.pf))
+                .or_default();
             let (guest, name) = (guest.clone(), case.name.clone());
             if wanted.runs(&title) {
                 cases.push(case);
@@ -182,8 +184,8 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
     let boots = guests
         .into_iter()
         .filter(|(_, (_, cases))| !cases.is_empty() && !wanted.arguments.list)
-        .map(|((order, pf), (guest, cases))| Boot {
-            kernel: KERNELS[order],
+        .map(|((_, root, pf), (guest, cases))| Boot {
+            root,
             pf,
             guest,
             cases,
@@ -199,7 +201,8 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
 }
 
 struct Boot {
-    kernel: &'static str,
+    /// A kernel's, by its name, or another.
+    root: &'static str,
     pf: &'static str,
     guest: Arc<Guest>,
     cases: Vec<Case>,
@@ -223,12 +226,12 @@ fn launch_next(queue: &Mutex<VecDeque<Boot>>) -> bool {
         return false;
     };
     let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let how = boot::run(tree, next.kernel, next.pf, &next.cases, &next.guest);
+    let how = boot::run(tree, next.root, next.pf, &next.cases, &next.guest);
     let how = how.unwrap_or_else(|error| format!("the guest could not be started: {error}"));
     // For whoever wants to know where the time went; nothing is judged by it.
     let times = tree.join(format!(
         "target/lab/logs/times-{}-{}.log",
-        next.kernel, next.pf
+        next.root, next.pf
     ));
     if let Err(error) = fs::write(&times, next.guest.times()) {
         eprintln!("cannot write {}: {error}", times.display());

@@ -30,6 +30,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     if settings.isolation {
         mode::require_exclusive(&mut home)?;
     }
+    addresses::previous(config)?;
     let ipam = addresses::plugin(config, call)?;
     let netns = netns::target(host, call)?;
     let ifname: IfName = call
@@ -184,6 +185,7 @@ impl Adding<'_, '_, '_> {
         for ip in &mut result.ips {
             ip.interface = Some(last);
         }
+        let result = addresses::previous(config)?.followed_by(result);
         let document = result.document(&config.version);
         let rdma = self.taken.rdma.iter().map(|device| device.name.as_str());
         let rdma: Vec<&str> = rdma.collect();

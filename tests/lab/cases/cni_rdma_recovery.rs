@@ -64,6 +64,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 const POD: &str = "/run/netns/pod";
 
+/// Rows R12b, R1, R2.
 fn r12_namespace_gone(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     for netns in [POD, ""] {
@@ -183,6 +184,7 @@ fn r16_parallel_adds(lab: &Lab) {
     }
 }
 
+/// Rows R17c, R6.
 fn r18_broken_records(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");
@@ -249,6 +251,7 @@ fn r21_folder_not_writable(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R3, R4.
 fn r25_renamed_in_the_pod(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     for dies in [false, true] {
@@ -284,6 +287,7 @@ fn r25_renamed_in_the_pod(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R3.
 fn r27_vfs_destroyed(lab: &Lab) {
     let vf = lab.vf(0);
     let _pod = lab.netns("pod");
@@ -430,6 +434,7 @@ fn refused_move_leaves_nothing(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R7.
 fn locked_device_names_its_holder(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");

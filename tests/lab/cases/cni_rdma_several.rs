@@ -49,6 +49,7 @@ fn counted(vf: &str) -> Value {
     with("rdmaDeviceName", json!("hca%d"), config(vf))
 }
 
+/// Rows R8.
 fn b08_all_go_and_come_home(lab: &Lab) {
     let (vf, other) = (lab.vf(0), lab.vf(1));
     let (names, others) = (at_vf(&vf), at_vf(&other));

@@ -1,6 +1,6 @@
 //! Both plugins killed, and refused, at every call with which they change something: DEL or GC leaves all as it was.
 //!
-//! Ids R17, R17b, S17, S17b, S17c. What each sweep came to is in the log of times. Each kernel takes a third of the
+//! What each sweep came to is in the log of times. Each kernel takes a third of the
 //! steps, beginning with another, and of the errors one for each step; with `LAB_SWEEPS=whole` every kernel kills at
 //! every step, and together they answer every call with each of the errors.
 
@@ -64,8 +64,8 @@ pub(crate) fn cases() -> Vec<Case> {
             .limit(300)
     };
     vec![
-        sweep("r17_rdma_add_killed", |lab| Sweep::rdma(lab).killed("ADD")),
-        sweep("r17b_rdma_del_killed", |lab| Sweep::rdma(lab).killed("DEL")),
+        sweep("r17_rdma_add_killed", r17_rdma_add_killed),
+        sweep("r17b_rdma_del_killed", r17b_rdma_del_killed),
         sweep("rdma_gc_killed", |lab| Sweep::rdma(lab).killed("GC")),
         sweep("rdma_add_refused", |lab| Sweep::rdma(lab).refused("ADD")),
         sweep("rdma_del_refused", |lab| Sweep::rdma(lab).refused("DEL")),
@@ -73,12 +73,8 @@ pub(crate) fn cases() -> Vec<Case> {
         sweep("rdma_check_changes_nothing", |lab| {
             Sweep::rdma(lab).checked()
         }),
-        sweep("s17_ib_sriov_add_killed", |lab| {
-            Sweep::ib_sriov(lab).killed("ADD")
-        }),
-        sweep("s17c_ib_sriov_del_killed", |lab| {
-            Sweep::ib_sriov(lab).killed("DEL")
-        }),
+        sweep("s17_ib_sriov_add_killed", s17_ib_sriov_add_killed),
+        sweep("s17c_ib_sriov_del_killed", s17c_ib_sriov_del_killed),
         sweep("ib_sriov_gc_killed", |lab| {
             Sweep::ib_sriov(lab).killed("GC")
         }),
@@ -95,6 +91,26 @@ pub(crate) fn cases() -> Vec<Case> {
             Sweep::ib_sriov(lab).checked()
         }),
     ]
+}
+
+/// Rows R5, R17.
+fn r17_rdma_add_killed(lab: &Lab) {
+    Sweep::rdma(lab).killed("ADD");
+}
+
+/// Rows R17b.
+fn r17b_rdma_del_killed(lab: &Lab) {
+    Sweep::rdma(lab).killed("DEL");
+}
+
+/// Rows S17, S17b.
+fn s17_ib_sriov_add_killed(lab: &Lab) {
+    Sweep::ib_sriov(lab).killed("ADD");
+}
+
+/// Rows S17c.
+fn s17c_ib_sriov_del_killed(lab: &Lab) {
+    Sweep::ib_sriov(lab).killed("DEL");
 }
 
 /// Which of the kernels this is.

@@ -39,6 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// Rows S10b.
 fn s10_ipam_fails(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -59,6 +60,7 @@ fn s10_ipam_fails(lab: &Lab) {
 }
 
 /// A GUID that the PF takes for the node and refuses for the port; a link state; a move; a probe.
+/// Rows S33, I1.
 fn s05_a_step_fails(lab: &Lab) {
     let before = as_it_is(lab, 1);
     let vf = lab.vf(1);
@@ -82,6 +84,7 @@ fn s05_a_step_fails(lab: &Lab) {
     }
 }
 
+/// Rows S14b, S37, I2, I3.
 fn s14_namespace_gone(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -148,6 +151,7 @@ fn restore_names(lab: &Lab, vf: &str, before: &AsItWas) {
     }
 }
 
+/// Rows I4.
 fn s18_i5_renamed_in_the_pod(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -202,6 +206,7 @@ fn s23_folder_not_writable(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows I5.
 fn s24_host_name_taken(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let (vf, netdev) = (lab.vf(0), lab.vf_netdev(0));
@@ -222,6 +227,7 @@ fn s24_host_name_taken(lab: &Lab) {
     }
 }
 
+/// Rows S29.
 fn s21_s28_two_adds(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -248,6 +254,7 @@ fn s21_s28_two_adds(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows S33b.
 fn s33_driver_lost(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -287,6 +294,7 @@ fn vf_rebound(lab: &Lab) {
     }
 }
 
+/// Rows I6.
 fn s34_pf_renamed(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let (vf, pf) = (lab.vf(0), pci::netdev(&lab.pf()).unwrap());

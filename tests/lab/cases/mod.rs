@@ -14,6 +14,7 @@ mod cni_rdma_kills;
 mod cni_rdma_logs;
 mod cni_rdma_names;
 mod cni_rdma_recovery;
+mod cni_rdma_rows;
 mod cni_rdma_several;
 mod cni_repair;
 pub(crate) mod cni_sweeps;
@@ -26,6 +27,8 @@ mod ib_sriov_guids;
 mod ib_sriov_names;
 mod ib_sriov_partition;
 mod ib_sriov_recovery;
+mod ib_sriov_rows;
+mod ib_sriov_vfio;
 mod lab_itself;
 mod link;
 mod link_delete;
@@ -35,6 +38,8 @@ mod parity_resource;
 mod parity_statistic;
 mod persist;
 mod reclaim;
+mod runtime_node;
+mod runtimes;
 mod scraping;
 mod statistic;
 mod system;
@@ -94,6 +99,10 @@ pub(crate) fn all() -> Vec<Case> {
         ("ib_sriov_guids", ib_sriov_guids::cases()),
         ("ib_sriov_partition", ib_sriov_partition::cases()),
         ("char_devices", char_devices::cases()),
+        ("ib_sriov_rows", ib_sriov_rows::cases()),
+        ("ib_sriov_vfio", ib_sriov_vfio::cases()),
+        ("cni_rdma_rows", cni_rdma_rows::cases()),
+        ("runtimes", runtimes::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
@@ -115,6 +124,14 @@ pub(crate) fn named(name: &str) -> Case {
 /// Those with the same needs one after the other, so that the adapter is seldom loaded anew.
 pub(crate) fn in_order() -> Vec<Case> {
     let mut cases = all();
-    cases.sort_by_key(|case| (case.pf, case.adapter, case.netns.word(), case.vfs));
+    cases.sort_by_key(|case| {
+        (
+            case.root,
+            case.pf,
+            case.adapter,
+            case.netns.word(),
+            case.vfs,
+        )
+    });
     cases
 }
