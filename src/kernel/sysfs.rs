@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -41,12 +42,17 @@ impl SysfsError {
 #[derive(Debug, Clone)]
 pub struct Sysfs {
     root: PathBuf,
+    /// The root, once something below it was opened: it is needed for every file.
+    opened: Arc<OnceLock<OwnedFd>>,
 }
 
 impl Sysfs {
     /// The tree below `root`; nothing is opened yet.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            root,
+            opened: Arc::default(),
+        }
     }
 
     /// Where a relative path of the tree lies, for messages.
@@ -136,14 +142,34 @@ impl Sysfs {
             .open(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)
             .map_err(fail)?;
         let target = readlinkat(&folder, Path::new(name)).map_err(fail)?;
-        let last = Path::new(&target)
-            .file_name()
-            .map(OsStr::as_bytes)
-            .unwrap_or_default();
-        String::from_utf8(last.to_vec())
-            .ok()
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| fail(Errno::EILSEQ))
+        last_name(&target).ok_or_else(|| fail(Errno::EILSEQ))
+    }
+
+    /// The links of a folder whose names begin with `prefix`, sorted, each with the last name that
+    /// it points to, as [`Self::link_name`] has it; what is no link any more is left out.
+    ///
+    /// # Errors
+    /// [`SysfsError`].
+    pub fn links(
+        &self,
+        path: impl AsRef<Path>,
+        prefix: &str,
+    ) -> Result<Vec<(String, String)>, SysfsError> {
+        let path = path.as_ref();
+        let names = self.list(path)?;
+        let fail = |errno| self.error("follow", path, errno);
+        let folder = self
+            .open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)
+            .map_err(fail)?;
+        let mut links = Vec::new();
+        for name in names.into_iter().filter(|name| name.starts_with(prefix)) {
+            match readlinkat(&folder, Path::new(&name)) {
+                Ok(target) => links.extend(last_name(&target).map(|target| (name, target))),
+                Err(Errno::ENOENT | Errno::EINVAL) => {}
+                Err(errno) => return Err(fail(errno)),
+            }
+        }
+        Ok(links)
     }
 
     /// Whether the file exists and can be reached inside the tree.
@@ -159,11 +185,7 @@ impl Sysfs {
         {
             return Err(Errno::EXDEV);
         }
-        let root = openat2(
-            AT_FDCWD,
-            &self.root,
-            OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC),
-        )?;
+        let root = self.opened_root()?;
         let path = if path.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -173,7 +195,16 @@ impl Sysfs {
             .flags(flags | OFlag::O_CLOEXEC)
             .mode(Mode::empty())
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        patiently(|| openat2(&root, path, how))
+        patiently(|| openat2(root, path, how))
+    }
+
+    fn opened_root(&self) -> Result<&OwnedFd, Errno> {
+        if let Some(root) = self.opened.get() {
+            return Ok(root);
+        }
+        let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC);
+        let root = openat2(AT_FDCWD, &self.root, how)?;
+        Ok(self.opened.get_or_init(|| root))
     }
 
     fn error(&self, verb: &'static str, path: &Path, errno: Errno) -> SysfsError {
@@ -196,6 +227,11 @@ fn patiently<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> 
         }
     }
     open()
+}
+
+fn last_name(target: &OsStr) -> Option<String> {
+    let last = Path::new(target).file_name()?.as_bytes();
+    String::from_utf8(last.to_vec()).ok()
 }
 
 fn errno(error: &io::Error) -> Errno {

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use super::record::Attachment;
-use crate::kernel::lock::Lifetime;
+use crate::kernel::lock::{Lifetime, Patience};
 use crate::kernel::{Host, Lock, LockError};
 use crate::types::DeviceId;
 
 /// How long a device is waited for: whoever has it moves one device and writes one file.
 pub const DEVICE_LIMIT: Duration = Duration::from_secs(10);
-/// How long the node is waited for: Go's `ib-sriov` keeps it while an IPAM plugin runs.
-pub const NODE_LIMIT: Duration = Duration::from_secs(30);
+/// How long the node is waited for: Go's `ib-sriov` keeps it while an IPAM plugin runs. Where many
+/// pods start at once, each waits for all before it, and runtimes give up after some minutes.
+pub const NODE_LIMIT: Patience = Patience {
+    with_one: Duration::from_secs(30),
+    in_all: Duration::from_secs(240),
+};
 
 /// The file that Go's `ib-sriov` locks around its whole work.
 const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";

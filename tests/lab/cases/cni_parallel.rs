@@ -16,7 +16,14 @@ pub(crate) fn cases() -> Vec<Case> {
         let case = case(name, run).exclusive().may_change(ANEW).limit(200);
         case.adapter("mode=ib vf_guids=1")
     };
-    vec![exclusive("s36_s39b_seven_pods", seven_pods).vfs(7)]
+    vec![
+        exclusive("s36_s39b_seven_pods", seven_pods).vfs(7),
+        exclusive("hundred_pods", hundred_pods)
+            .pf("nvme")
+            .vfs(120)
+            .limit(600)
+            .only(&["6.12"], "it takes long, and is about our locks"),
+    ]
 }
 
 /// A plugin with what it is asked for.
@@ -142,5 +149,17 @@ fn seven_pods(lab: &Lab) {
         for _ in 0..2 {
             pods.round(kind);
         }
+    }
+}
+
+/// Each waits for the others before it, longer than anybody may keep the lock.
+fn hundred_pods(lab: &Lab) {
+    let pods = Pods::new(lab, 100);
+    let ib_sriov = Kind::IbSriov {
+        guid: true,
+        isolation: true,
+    };
+    for kind in [ib_sriov, Kind::Rdma] {
+        pods.round(kind);
     }
 }
