@@ -76,6 +76,9 @@ fn elsewhere(host: &Host, pf: &Pf, except: Vf, guids: &[Guid]) -> Option<(Guid, 
 fn in_use(host: &Host, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
     let sysfs = host.sysfs();
     let names = sysfs.list_if_there("class/infiniband").ok()?;
+    if names.is_empty() {
+        return None;
+    }
     let listed = node_guids(host);
     names.into_iter().find_map(|name| {
         let node_guid = match listed.get(&name) {

@@ -198,12 +198,14 @@ fn require_rdma(
     let index = rdma.index;
     let found = netns.within(|| -> Result<bool, RdmaError> {
         let mut conn = plugin.host.rdma()?;
-        let all = rdma::device::list(&mut conn)?;
-        let known = |each: &crate::wire::nldev::device::Device| match index {
-            Some(index) => each.index == index,
-            None => each.name == rdma.pod_name,
-        };
-        Ok(all.iter().any(known))
+        // A listing may leave out a device while others come and go.
+        match index {
+            Some(index) => Ok(rdma::device::with_index(&mut conn, index)?.is_some()),
+            None => {
+                let name = std::slice::from_ref(&rdma.pod_name);
+                Ok(!rdma::device::named(&mut conn, name)?.is_empty())
+            }
+        }
     });
     let found = found.map_err(|error| fault::netns(&error))?;
     if found.map_err(|error| fault::rdma(&error))? {

@@ -21,8 +21,8 @@ pub(crate) fn cases() -> Vec<Case> {
         exclusive("hundred_pods", hundred_pods)
             .pf("nvme")
             .vfs(120)
-            .limit(600)
-            .only(&["6.12"], "it takes long, and is about our locks"),
+            .limit(1000)
+            .only(&["6.12"], "it takes minutes, and is about our locks"),
     ]
 }
 
