@@ -33,6 +33,7 @@ mod object;
 mod provision;
 mod reader;
 mod reclaim;
+mod repair;
 mod resource;
 mod statistic;
 mod suggest;

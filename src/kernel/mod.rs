@@ -15,6 +15,7 @@ pub mod file;
 pub mod initramfs;
 pub mod interfaces;
 pub mod lock;
+pub mod lock_holder;
 pub mod log_file;
 mod messages;
 pub mod modprobe;

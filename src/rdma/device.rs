@@ -62,6 +62,46 @@ pub fn named(conn: &mut Conn, word: &str) -> Result<Vec<Device>, RdmaError> {
     Ok(devices)
 }
 
+/// How often a listing is asked for that never comes out the same twice.
+const MOST_LISTINGS: u32 = 16;
+
+/// The devices of these names, which sysfs shows. One that is not listed is looked for again: the
+/// kernel goes on with a listing by the number of devices it has told of, and leaves one out when
+/// another one goes meanwhile (`ib_enum_all_devs`, `drivers/infiniband/core/device.c`). Two
+/// listings of the same devices are believed.
+///
+/// # Errors
+/// Those of [`list`].
+pub fn shown(conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
+    let mut before = None;
+    let mut listings = 0;
+    loop {
+        let devices = list(conn)?;
+        listings += 1;
+        let indexes: Vec<u32> = devices.iter().map(|device| device.index).collect();
+        let found: Vec<Device> = devices
+            .into_iter()
+            .filter(|device| names.contains(&device.name))
+            .collect();
+        let is_sure = found.len() >= names.len() || before.as_ref() == Some(&indexes);
+        if is_sure || listings == MOST_LISTINGS {
+            return Ok(found);
+        }
+        before = Some(indexes);
+    }
+}
+
+/// As [`find`], for a device that sysfs shows.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_shown(conn: &mut Conn, name: &str) -> Result<Device, RdmaError> {
+    let name = name.to_owned();
+    let found = shown(conn, std::slice::from_ref(&name))?;
+    let first = found.into_iter().next();
+    first.ok_or(RdmaError::NoSuchDevice { name })
+}
+
 /// The device with this index, if it is visible in the connection's namespace.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ pub mod names;
 pub mod namespace;
 pub mod provision;
 pub mod reclaim;
+pub mod repair;
 pub mod resource;
 pub mod statistic;
 pub mod system;

@@ -2,7 +2,7 @@
 
 use netlink_packet_core::{
     Emitable, NLA_F_NESTED, NLA_HEADER_SIZE, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP,
-    NLM_F_REQUEST, NetlinkHeader,
+    NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader,
 };
 
 /// Bytes of `struct nlmsghdr`.
@@ -27,6 +27,15 @@ impl Request {
         Self {
             kind,
             flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
+            body: Vec::new(),
+        }
+    }
+
+    /// A change that makes an object, and fails when it is there.
+    pub fn making(kind: u16) -> Self {
+        Self {
+            kind,
+            flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
             body: Vec::new(),
         }
     }

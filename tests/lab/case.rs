@@ -34,6 +34,8 @@ pub(crate) struct Case {
     pub(crate) netns: Netns,
     /// The emulated functions, as `tests/lab/boot --pf` names them.
     pub(crate) pf: &'static str,
+    /// The guest's root, where it is not the plain one of its kernel.
+    pub(crate) root: Option<&'static str>,
     pub(crate) kernels: &'static [&'static str],
     pub(crate) limit: Duration,
     /// It is run behind all others of its guest.
@@ -51,6 +53,7 @@ pub(crate) fn case(name: &str, run: fn(&Lab)) -> Case {
         vfs: 2,
         netns: Netns::Shared,
         pf: "igb",
+        root: None,
         kernels: &KERNELS,
         limit: Duration::from_secs(60),
         last: false,
@@ -92,6 +95,18 @@ impl Case {
 
     pub(crate) fn pf(self, pf: &'static str) -> Self {
         Self { pf, ..self }
+    }
+
+    /// Needs container runtimes, which only one root has, so that no other guest boots slower for them.
+    pub(crate) fn with_runtimes(self) -> Self {
+        Self {
+            root: Some("runtimes"),
+            ..self
+        }
+        .only(
+            &["6.1"],
+            "the last distribution whose podman calls CNI plugins",
+        )
     }
 
     /// On other kernels the case is not listed; `reason` says why, to the reader.

@@ -38,8 +38,7 @@ pub(crate) fn run_all(names: &[String]) -> ExitCode {
         say(&Report::Started { case: name.clone() });
         let begun = Instant::now();
         let verdict = attempt(&cases::named(name), &mut ground, &mut last);
-        let (ok, output) =
-            verdict.map_or_else(|output| (false, output), |()| (true, String::new()));
+        let (ok, output) = verdict.map_or_else(|output| (false, output), |said| (true, said));
         say(&Report::Ended {
             case: name.clone(),
             ok,
@@ -54,7 +53,12 @@ pub(crate) fn run_all(names: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn attempt(case: &Case, ground: &mut Ground, last: &mut Option<Snapshot>) -> Result<(), String> {
+/// What a case that went well had to say, or what is wrong.
+fn attempt(
+    case: &Case,
+    ground: &mut Ground,
+    last: &mut Option<Snapshot>,
+) -> Result<String, String> {
     match ground.prepare(case) {
         Ok(true) => *last = None,
         Ok(false) => {}
@@ -82,7 +86,7 @@ fn attempt(case: &Case, ground: &mut Ground, last: &mut Option<Snapshot>) -> Res
         *last = Some(after);
     }
     if trouble.is_empty() {
-        Ok(())
+        Ok(fs::read_to_string(SAID).unwrap_or_default())
     } else {
         Err(trouble)
     }

@@ -24,6 +24,7 @@ mod running;
 mod snapshot;
 mod soft_roce;
 mod terminal;
+mod tripwire;
 
 use std::process::ExitCode;
 

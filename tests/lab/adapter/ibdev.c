@@ -136,7 +136,7 @@ static int query_gid(struct ib_device *ibdev, u32 port, int index, union ib_gid 
 
 static int query_pkey(struct ib_device *ibdev, u32 port, u16 index, u16 *pkey)
 {
-	*pkey = index ? 0 : 0xffff;
+	*pkey = index ? lab_pkey : 0xffff;
 	return 0;
 }
 

@@ -144,6 +144,10 @@ unsigned long long lab_stat_base = 1000;
 module_param_named(stat_base, lab_stat_base, ullong, 0644);
 MODULE_PARM_DESC(stat_base, "added to every hardware counter");
 
+unsigned short lab_pkey;
+module_param_named(pkey, lab_pkey, ushort, 0444);
+MODULE_PARM_DESC(pkey, "the second P_Key of each port; with it there can be IPoIB children (kind ipoib)");
+
 /* ---- delays ---- */
 
 unsigned int lab_probe_delay_ms;

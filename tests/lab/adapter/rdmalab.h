@@ -28,6 +28,7 @@
 #define LAB_HAS_SUB_DEV		(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0))
 #define LAB_CQ_TAKES_ATTRS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0))
 #define LAB_IPOIB_IN_DEVICE_NS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0))
+#define LAB_NEWLINK_PARAMS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0))
 #define LAB_COUNTER_OBJECT	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0))
 #define LAB_HAS_DMAH		(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
 #define LAB_PARAM_SET_EXTACK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
@@ -117,6 +118,7 @@ extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_li
 extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id, lab_ibdevs, lab_fw_vfs;
 extern unsigned long long lab_guid_base, lab_stat_base;
 extern int lab_total_vfs;
+extern unsigned short lab_pkey;
 extern bool lab_nomove, lab_vf_guids, lab_keep_guids, lab_vendor_sysfs;
 
 bool lab_mode_is_eth(void);
@@ -178,6 +180,13 @@ void lab_eth_link_changed(struct lab_fn *fn);
 int lab_ipoib_init(void);
 void lab_ipoib_exit(void);
 void lab_ipoib_mode_changed(void);
+void lab_ipoib_setup(struct net_device *dev);
+bool lab_is_ipoib(const struct net_device *dev);
+
+/* child.c */
+int lab_child_init(void);
+void lab_child_exit(void);
+void lab_children_remove(struct net_device *below);
 
 /* ---- vendor.c ---- */
 int lab_vendor_add(struct lab_pf *pf);
