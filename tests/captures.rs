@@ -1,27 +1,15 @@
 //! Bytes that real kernels sent, decoded; each file says which command had them sent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod support;
+
 use rdmactl::types::{Guid, NetnsMode};
 use rdmactl::wire::link::message::Link;
 use rdmactl::wire::link::vf::Vf;
 use rdmactl::wire::nldev::device::Device;
 use rdmactl::wire::nldev::port::Port;
 use rdmactl::wire::nldev::system::System;
-
-fn capture(name: &str) -> Vec<u8> {
-    let path = format!(
-        "{}/tests/fixtures/wire/{name}.hex",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(&path).unwrap();
-    let bytes = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .flat_map(str::split_whitespace);
-    bytes
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-        .collect()
-}
+use support::capture;
 
 #[test]
 fn a_soft_roce_device() {

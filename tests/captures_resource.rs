@@ -1,21 +1,13 @@
 //! Tracked objects as a real kernel sent them, decoded; each file says which command had them sent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
-use rdmactl::wire::nldev::resource::{Kind, Object, Query, Summary, What};
+mod support;
 
-fn capture(name: &str) -> Vec<u8> {
-    let path = format!(
-        "{}/tests/fixtures/wire/resource-{name}.hex",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(&path).unwrap();
-    let bytes = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .flat_map(str::split_whitespace);
-    bytes
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-        .collect()
+use rdmactl::wire::nldev::resource::{Kind, Object, Query, Summary, What};
+use support::capture;
+
+fn recorded(what: &str) -> Vec<u8> {
+    capture(&format!("resource-{what}"))
 }
 
 fn query(kind: Kind) -> Query {
@@ -27,7 +19,7 @@ fn query(kind: Kind) -> Query {
 }
 
 fn objects(kind: Kind, name: &str) -> Vec<Object> {
-    let objects = query(kind).decode_table(&capture(name)).unwrap();
+    let objects = query(kind).decode_table(&recorded(name)).unwrap();
     assert!(
         objects.iter().all(|object| object.device == "rxe0"),
         "{name}"
@@ -51,7 +43,7 @@ const FILES: [(Kind, &str); 7] = [
 
 #[test]
 fn the_counts_are_those_of_the_listings() {
-    let summary = Summary::decode(&capture("summary")).unwrap();
+    let summary = Summary::decode(&recorded("summary")).unwrap();
     let of = |name: &str| {
         let count = summary.counts.iter().find(|count| count.name == name);
         usize::try_from(count.unwrap().current).unwrap()
@@ -114,7 +106,7 @@ fn what_the_programs_hold() {
 #[test]
 fn no_beginning_of_a_capture_panics() {
     for (kind, file) in FILES {
-        let bytes = capture(file);
+        let bytes = recorded(file);
         for end in 0..bytes.len() {
             let _ = query(kind).decode_table(&bytes[..end]);
             let _ = query(kind).decode_one(&bytes[..end]);

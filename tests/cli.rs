@@ -7,7 +7,7 @@ use rdmactl::types::{NetnsMode, RdmaName};
 use rdmactl::wire::Request;
 use rdmactl::wire::nldev::attr_ids::*;
 use rdmactl::wire::nldev::{device, port, system};
-use support::{Answer, Ran, Tape, ack, data, done, entry, run};
+use support::{Answer, Ran, Tape, ack, data, done, entry, play};
 
 const GET: u16 = 0x1401;
 
@@ -38,19 +38,12 @@ fn devices() -> Tape {
 
 fn call(tape: &Tape, line: &str, terminal: Option<u16>) -> Ran {
     let root = tempfile::tempdir().unwrap();
-    let argv: Vec<&str> = line.split(' ').collect();
-    let ran = run(tape.host(root.path()), &argv, &[], b"", terminal);
-    assert!(
-        tape.is_over(),
-        "{line}: the program asked for less than the tape has"
-    );
-    ran
+    play(tape, root.path(), line, "", terminal)
 }
 
+#[track_caller]
 fn printed(tape: &Tape, line: &str) -> String {
-    let ran = call(tape, line, None);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}");
-    ran.out
+    call(tape, line, None).printed()
 }
 
 const MLX5_0: &str = "0: mlx5_0: node_type ca protocol ib fw 16.35.4030 \
@@ -288,13 +281,7 @@ fn words_that_make_no_command() {
 
 fn batch(tape: &Tape, line: &str, input: &str) -> Ran {
     let root = tempfile::tempdir().unwrap();
-    let argv: Vec<&str> = line.split(' ').collect();
-    let ran = run(tape.host(root.path()), &argv, &[], input.as_bytes(), None);
-    assert!(
-        tape.is_over(),
-        "{line}: the program asked for less than the tape has"
-    );
-    ran
+    play(tape, root.path(), line, input, None)
 }
 
 #[test]
@@ -334,6 +321,49 @@ fn a_batch_is_one_process_with_one_socket() {
             .out
             .starts_with("[]\n[{\"ifindex\":1,")
     );
+}
+
+/// Devices are listed once; what the kernel then says of one shows whether it is still the same.
+#[test]
+fn a_batch_asks_for_one_device_where_it_knows_the_index() {
+    let port = Request::new(0)
+        .u32(RDMA_NLDEV_ATTR_DEV_INDEX, 1)
+        .text(RDMA_NLDEV_ATTR_DEV_NAME, "mlx5_1")
+        .u32(RDMA_NLDEV_ATTR_PORT_INDEX, 1)
+        .u8(RDMA_NLDEV_ATTR_PORT_STATE, 4);
+    let tape = devices()
+        .then(device::get(1), vec![data(GET, &mlx5(1))])
+        .then(port::get(1, 1), vec![data(GET, &port)])
+        // No port 9: the device says so, and once more to tell how many it has.
+        .then(port::get(1, 9), vec![ack(22)])
+        .then(device::get(1), vec![data(GET, &mlx5(1))])
+        .then(device::get(1), vec![data(GET, &mlx5(1))]);
+    let input = "dev show mlx5_1\ndev show mlx5_1\nlink show mlx5_1/1\nlink show mlx5_1/9\n";
+    let ran = batch(&tape, "rdma -b -", input);
+    let link = "link mlx5_1/1 state ACTIVE \n";
+    assert_eq!(ran.out, format!("{MLX5_1}\n{MLX5_1}\n{link}"));
+    assert!(ran.err.ends_with("Command failed -:4\n"), "{}", ran.err);
+
+    // Another device has that index now, then none: it is looked for again, and for the reason.
+    let shared = Request::new(0).u8(RDMA_NLDEV_SYS_ATTR_NETNS_MODE, 1);
+    let other = || mlx5(1).text(RDMA_NLDEV_ATTR_DEV_NAME, "roce0");
+    let rest = || vec![entry(GET, &other()), done(0)];
+    let moved = || mlx5(7).text(RDMA_NLDEV_ATTR_DEV_NAME, "mlx5_1");
+    let tape = devices()
+        .then(device::get(1), vec![data(GET, &other())])
+        .then(
+            device::dump(),
+            vec![entry(GET, &other()), entry(GET, &moved()), done(0)],
+        )
+        .then(device::get(7), vec![ack(22)])
+        .then(device::dump(), rest())
+        .then(device::dump(), rest())
+        .then(system::get(), vec![data(0x1406, &shared), ack(0)])
+        .then(device::dump(), rest());
+    let ran = batch(&tape, "rdma -b -", &"dev show mlx5_1\n".repeat(3));
+    let again = MLX5_1.replacen('1', "7", 1).replacen("6601", "6607", 1);
+    assert_eq!(ran.out, format!("{MLX5_1}\n{again}\n"));
+    assert!(ran.err.ends_with("Command failed -:3\n"), "{}", ran.err);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rdmactl::wire::Request;
 use rdmactl::wire::nldev::attr_ids::*;
 use rdmactl::wire::nldev::resource::{Kind, Query, summary};
 use rdmactl::wire::nldev::{chardev, device, link};
-use support::{Answer, Ran, Tape, ack, data, done, entry, run};
+use support::{Answer, Ran, Tape, ack, data, done, entry, play};
 
 fn rxe0() -> Request {
     Request::new(0)
@@ -61,13 +61,7 @@ fn used() -> Tape {
 
 fn call(tape: &Tape, line: &str, input: &str) -> Ran {
     let root = tempfile::tempdir().unwrap();
-    let argv: Vec<&str> = line.split(' ').collect();
-    let ran = run(tape.host(root.path()), &argv, &[], input.as_bytes(), None);
-    assert!(
-        tape.is_over(),
-        "{line}: the program asked for less than the tape has"
-    );
-    ran
+    play(tape, root.path(), line, input, None)
 }
 
 #[test]

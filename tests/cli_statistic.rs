@@ -8,7 +8,7 @@ use rdmactl::wire::Request;
 use rdmactl::wire::nldev::attr_ids::*;
 use rdmactl::wire::nldev::device;
 use rdmactl::wire::nldev::statistic::{memory_region, mode, optional, port, queue_pair};
-use support::{Answer, Ran, Tape, ack, data, done, entry, run};
+use support::{Answer, Ran, Tape, ack, data, done, entry, play};
 
 const GET: u16 = 0x1401;
 const STAT: u16 = 0x1411;
@@ -49,19 +49,12 @@ fn answer(content: &Request) -> Vec<Answer> {
 
 fn call(tape: &Tape, line: &str, terminal: Option<u16>) -> Ran {
     let root = tempfile::tempdir().unwrap();
-    let argv: Vec<&str> = line.split(' ').collect();
-    let ran = run(tape.host(root.path()), &argv, &[], b"", terminal);
-    assert!(
-        tape.is_over(),
-        "{line}: the program asked for less than the tape has"
-    );
-    ran
+    play(tape, root.path(), line, "", terminal)
 }
 
+#[track_caller]
 fn printed(tape: &Tape, line: &str) -> String {
-    let ran = call(tape, line, None);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}");
-    ran.out
+    call(tape, line, None).printed()
 }
 
 fn one_port() -> Tape {

@@ -11,7 +11,7 @@ use rdmactl::types::{Guid, LinkPolicy};
 use rdmactl::wire::Request;
 use rdmactl::wire::link::message::{get, set_vf};
 use rdmactl::wire::link::vf::VfSetting;
-use support::{Answer, Ran, Tape, ack, data, run};
+use support::{Answer, Ran, Tape, ack, data, play};
 
 const NEWLINK: u16 = 16;
 const EBUSY: i32 = 16;
@@ -83,13 +83,7 @@ fn asked(vf: (u64, u64, LinkPolicy)) -> Tape {
 fn call(tape: &Tape, line: &str, terminal: Option<u16>) -> Ran {
     let root = tempfile::tempdir().unwrap();
     machine(root.path());
-    let argv: Vec<&str> = line.split(' ').collect();
-    let ran = run(tape.host(root.path()), &argv, &[], b"", terminal);
-    assert!(
-        tape.is_over(),
-        "{line}: the program asked for less than the tape has"
-    );
-    ran
+    play(tape, root.path(), line, "", terminal)
 }
 
 #[test]

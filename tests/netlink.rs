@@ -90,6 +90,21 @@ fn a_port_answers_with_another_type() {
 }
 
 #[test]
+fn an_answer_without_room_is_asked_for_again() {
+    let lost = || vec![Answer::Errno(Errno::ENOBUFS as i32)];
+    let tape = Tape::default()
+        .then(device::get(1), lost())
+        .then(device::get(1), vec![data(GET, &named(1, "mlx5_1"))]);
+    let device = Conn::new(tape.socket()).get(&device::get(1), Device::decode);
+    assert_eq!(device.unwrap().name, "mlx5_1");
+    let tape = Tape::default()
+        .then(device::get(1), lost())
+        .then(device::get(1), lost());
+    let error = Conn::new(tape.socket()).get(&device::get(1), Device::decode);
+    assert!(matches!(error, Err(NetlinkError::Overrun)));
+}
+
+#[test]
 fn an_interrupted_listing_is_begun_again() {
     let torn = Answer::Bytes(message(GET, 2 | 0x10, 0, named(0, "mlx5_0").body()));
     let tape = Tape::default()

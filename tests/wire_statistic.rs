@@ -1,6 +1,8 @@
 //! Counters on the wire: bytes that a real kernel sent, hostile bytes, and requests as iproute2 sends them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod support;
+
 use proptest::prelude::*;
 use rdmactl::types::AutoCriteria;
 use rdmactl::wire::Request;
@@ -10,21 +12,7 @@ use rdmactl::wire::nldev::statistic::mode::{self, Mode};
 use rdmactl::wire::nldev::statistic::optional::{self, OptionalCounter};
 use rdmactl::wire::nldev::statistic::port::{self, PortCounters};
 use rdmactl::wire::nldev::statistic::queue_pair::{self, QpCounters};
-
-fn capture(name: &str) -> Vec<u8> {
-    let path = format!(
-        "{}/tests/fixtures/wire/{name}.hex",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(&path).unwrap();
-    let bytes = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .flat_map(str::split_whitespace);
-    bytes
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-        .collect()
-}
+use support::capture;
 
 /// Whatever comes back: nothing panics.
 fn decode_all(bytes: &[u8]) {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::AttachError;
+use super::{rdma_side, take};
 use crate::kernel::{Conn, Host, LockError};
 use crate::netdev::on_function;
 use crate::pci::device::rdma_names;
@@ -23,12 +24,13 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub struct Expected {
     /// A network interface.
     pub netdev: bool,
-    /// An RDMA device.
-    pub rdma: bool,
+    /// So many RDMA devices.
+    pub rdma: usize,
 }
 
 /// Takes the driver from a VF and binds it again, while nobody else on the node does so: the
-/// kernel gives out the lowest free names, in the order that drivers are bound.
+/// kernel gives out the lowest free names, in the order that drivers are bound. Its RDMA devices
+/// get `names` before anybody else binds one, where nobody has these.
 ///
 /// # Errors
 /// [`AttachError::Binding`], [`AttachError::NotBack`].
@@ -38,6 +40,7 @@ pub fn bind_anew(
     pf: &Pf,
     vf: Vf,
     expected: Expected,
+    names: &[String],
 ) -> Result<Option<Link>, AttachError> {
     let _lock = match locks::node(host) {
         Ok(lock) => Some(lock),
@@ -63,12 +66,15 @@ pub fn bind_anew(
     }
     let id = DeviceId::Pci(function);
     let begun = Instant::now();
-    while expected.rdma && rdma_names(host.sysfs(), &id)?.is_empty() {
+    while rdma_names(host.sysfs(), &id)?.len() < expected.rdma {
         if begun.elapsed() > APPEARANCE {
             let lack = "RDMA device";
             return Err(AttachError::NotBack { function, lack });
         }
         std::thread::sleep(PAUSE);
+    }
+    if !names.is_empty() && expected.rdma > 0 {
+        rdma_side::rename_anew(host, &mut take::home(host)?, function, names)?;
     }
     Ok(link)
 }

@@ -8,7 +8,7 @@ use crate::rdma::lease::{Attachment, LeaseError};
 use crate::sriov::binding::BindingError;
 use crate::sriov::change::ChangeError;
 use crate::sriov::uplink::UplinkError;
-use crate::types::{Guid, PciAddr};
+use crate::types::{Guid, PKey, PciAddr, RdmaName};
 
 /// Why an operation on an attachment did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +40,23 @@ pub enum AttachError {
         /// Who has it, as far as it can be told.
         holder: Option<String>,
     },
-    /// The VF has no RDMA device at home, or several.
+    /// The VF has no RDMA device at home.
     #[error("{function} has {} RDMA devices on the host", .names.len())]
     RdmaDevices {
         /// The function.
         function: PciAddr,
         /// Their names.
         names: Vec<String>,
+    },
+    /// Several RDMA devices cannot have one name.
+    #[error("{function} has {count} RDMA devices, which cannot all be called {name}")]
+    OneName {
+        /// The function.
+        function: PciAddr,
+        /// How many it has.
+        count: usize,
+        /// The name.
+        name: RdmaName,
     },
     /// The VF has no GUID, none was asked for, and without one it cannot talk.
     #[error("VF {index} of {pf} has no GUID")]
@@ -55,6 +65,26 @@ pub enum AttachError {
         pf: PciAddr,
         /// The VF.
         index: u16,
+    },
+    /// Another VF had the GUID before its container got it, and will have it again.
+    #[error(
+        "GUID {guid} is taken: {function} gets it back when its container ends (record {record})"
+    )]
+    GuidReserved {
+        /// The GUID.
+        guid: Guid,
+        /// The other VF.
+        function: PciAddr,
+        /// The name of its record.
+        record: String,
+    },
+    /// It speaks Ethernet, which has no partitions.
+    #[error("{function} is no IPoIB interface, and an interface of partition {pkey} was asked for")]
+    NoPartitions {
+        /// The VF.
+        function: PciAddr,
+        /// The partition.
+        pkey: PKey,
     },
     /// It speaks Ethernet, which has no GUIDs to be set.
     #[error("{function} is an Ethernet VF, and GUID {guid} was asked for")]

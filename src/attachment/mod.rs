@@ -2,15 +2,21 @@
 
 pub mod bind_anew;
 pub mod error;
+pub mod further_netdevs;
 pub mod names;
 pub mod netdev_side;
+pub mod partition;
+pub mod rdma_side;
 pub mod record;
 pub mod register;
 pub mod release;
+pub mod repair;
+pub mod reserved_guid;
 pub mod settle;
 pub mod store;
 pub mod take;
 
 pub use error::AttachError;
+pub use partition::Partition;
 pub use record::{Original, VfRecord};
 pub use store::{Entry, VfStore};

@@ -4,11 +4,9 @@ use super::error::AttachError;
 use super::netdev_side::{self, Homecoming};
 use super::record::Original;
 use super::register::Entry;
+use super::{rdma_side, take};
 use crate::kernel::Host;
 use crate::netdev::on_function;
-use crate::pci::device::rdma_names;
-use crate::rdma::lease::give_back::{self, Name};
-use crate::rdma::{RdmaError, device};
 use crate::types::DeviceId;
 
 /// Gives interfaces their names that other interfaces had when they came home: one that ended
@@ -45,18 +43,13 @@ pub fn settle(host: &Host, ended: &[Entry]) -> Result<(), AttachError> {
     }
 }
 
-/// Gives the RDMA device of a record its name again; whether another one has it.
+/// Gives the RDMA devices of a record their names again; whether others have some.
 fn rename_rdma(host: &Host, entry: &Entry) -> Result<bool, AttachError> {
-    let (Some(id), Some(wanted)) = (&entry.device, &entry.host_name) else {
+    let (Some(DeviceId::Pci(function)), false) = (&entry.device, entry.host_names.is_empty())
+    else {
         return Ok(false);
     };
-    match rdma_names(host.sysfs(), id)?.as_slice() {
-        [name] if name != wanted => {
-            let mut home = host.rdma().map_err(RdmaError::from)?;
-            let device = device::find(&mut home, name)?;
-            let name = give_back::restore_name(&mut home, &device, wanted)?;
-            Ok(matches!(name, Name::Kept(_)))
-        }
-        _ => Ok(false),
-    }
+    let mut home = take::home(host)?;
+    let all = rdma_side::rename_anew(host, &mut home, *function, &entry.host_names)?;
+    Ok(!all)
 }

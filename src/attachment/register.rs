@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::AttachError;
+use super::record::VfRecord;
 use super::release::Release;
 use super::store::{self, VfStore};
 use crate::kernel::namespaces::{Depth, survey};
@@ -45,8 +46,8 @@ impl Kind {
 pub enum Standing {
     /// Its namespace lives.
     Held(Box<Namespace>),
-    /// ADD was cut off; its namespace may live.
-    HalfDone,
+    /// ADD was cut off; its namespace, if that lives.
+    HalfDone(Option<Box<Namespace>>),
     /// Its namespace is no more, and no DEL has come.
     Orphan,
     /// Go's record does not say where it went, and it is not at home.
@@ -58,7 +59,7 @@ pub enum Standing {
 impl Standing {
     /// Nobody will miss it, unless an ADD is under way.
     pub fn is_void(&self) -> bool {
-        matches!(self, Self::HalfDone | Self::Orphan | Self::Unreadable)
+        matches!(self, Self::HalfDone(_) | Self::Orphan | Self::Unreadable)
     }
 }
 
@@ -75,8 +76,8 @@ pub struct Entry {
     pub network: Option<String>,
     /// What it is about.
     pub device: Option<DeviceId>,
-    /// The name that its RDMA device has at home.
-    pub host_name: Option<String>,
+    /// The names that its RDMA devices have at home.
+    pub host_names: Vec<String>,
     /// The name that its interface has at home.
     pub netdev: Option<IfName>,
     /// How it stands.
@@ -111,7 +112,9 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
         let standing = match record {
             None => Standing::Unreadable,
             Some(record) => match &record.lodging {
-                Some(_) if record.phase == Phase::Intent => Standing::HalfDone,
+                Some(lodging) if record.phase == Phase::Intent => {
+                    Standing::HalfDone(lives(lodging.id, &lodging.boot).map(Box::new))
+                }
                 Some(lodging) => match lives(lodging.id, &lodging.boot) {
                     Some(namespace) => Standing::Held(Box::new(namespace)),
                     None => Standing::Orphan,
@@ -124,9 +127,7 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
             attachment: record.and_then(|record| record.attachment.clone()),
             network: None,
             device: record.and_then(|record| record.device_id.clone()),
-            host_name: record
-                .map(|record| record.host_name.clone())
-                .filter(|name| !name.is_empty()),
+            host_names: record.map(lease_names).unwrap_or_default(),
             netdev: record.and_then(|record| record.netdev.clone()),
             name: entry.name,
             standing,
@@ -138,7 +139,9 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
             None => Standing::Unreadable,
             Some(record) if record.function.is_none() => Standing::Unreadable,
             Some(record) => match &record.lodging {
-                Some(_) if !record.done => Standing::HalfDone,
+                Some(lodging) if !record.done => {
+                    Standing::HalfDone(lives(lodging.id, &lodging.boot).map(Box::new))
+                }
                 Some(lodging) => match lives(lodging.id, &lodging.boot) {
                     Some(namespace) => Standing::Held(Box::new(namespace)),
                     None => Standing::Orphan,
@@ -146,7 +149,7 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
                 None => Standing::Away,
             },
         };
-        let rdma = record.and_then(|record| record.rdma.as_ref());
+        let rdma = record.into_iter().flat_map(VfRecord::rdma_devices);
         found.push(Entry {
             kind: Kind::IbSriov,
             attachment: record.and_then(|record| record.attachment.clone()),
@@ -154,13 +157,24 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
                 .map(|record| record.network.clone())
                 .filter(|name| !name.is_empty()),
             device: record.and_then(|record| record.function).map(DeviceId::Pci),
-            host_name: rdma.map(|rdma| rdma.host_name.clone()),
+            host_names: rdma.map(|rdma| rdma.host_name.clone()).collect(),
             netdev: record.and_then(|record| record.original.netdev.clone()),
             name: entry.name,
             standing,
         });
     }
     Ok(found)
+}
+
+/// In the order of their indices.
+fn lease_names(record: &lease::Record) -> Vec<String> {
+    let first = record.lodging.as_ref().map_or(0, |lodging| lodging.index);
+    let mut names = vec![(first, record.host_name.clone())];
+    let siblings = record.siblings.iter();
+    names.extend(siblings.map(|sibling| (sibling.index, sibling.host_name.clone())));
+    names.retain(|(_, name)| !name.is_empty());
+    names.sort();
+    names.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Go writes down neither namespace nor boot: only a device at home says that nobody has it.
@@ -240,7 +254,7 @@ fn end_lease(host: &Host, name: &str, attachment: &Attachment) -> Result<(), Att
             netns: None,
         };
         let mut home = host.rdma().map_err(RdmaError::from)?;
-        give_back::end(&search, &mut home)?;
+        give_back::end_each(&search, &mut home)?;
     }
     Ok(store.folder().remove(name)?)
 }

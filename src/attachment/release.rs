@@ -6,21 +6,18 @@ use super::netdev_side::{self, Homecoming};
 use super::record::{Original, VfRecord};
 use super::store::{Entry, VfStore};
 use super::take::VFIO;
+use super::{further_netdevs, partition, rdma_side};
 use crate::kernel::namespaces::{Depth, survey};
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::netdev::on_function;
 use crate::pci::function;
-use crate::rdma::RdmaError;
-use crate::rdma::lease::give_back::{self, Ending, Name};
-use crate::rdma::lease::locate::Search;
-use crate::rdma::lease::record::{Lodging, Record};
 use crate::rdma::lease::{Attachment, locks};
 use crate::sriov::binding::Job;
 use crate::sriov::change::{self, Note};
 use crate::sriov::pf::{self, Pf, Vf};
 use crate::sriov::vf_side;
 use crate::sriov::wish::Wish;
-use crate::types::{DeviceId, Guid, PciAddr};
+use crate::types::{Guid, PciAddr};
 
 /// What is to be taken back.
 pub struct Release<'a> {
@@ -77,6 +74,11 @@ impl Release<'_> {
         };
         let netns = self.lodging();
         let netns = netns.as_ref().or(self.netns);
+        if let Some(wanted) = &self.record.wanted.partition
+            && let Err(error) = partition::leave(self.host, netns, function, wanted)
+        {
+            outcome.failures.push(error);
+        }
         if let Err(error) = self.rdma(netns, &mut outcome.warnings) {
             outcome.failures.push(error);
         }
@@ -123,58 +125,13 @@ impl Release<'_> {
         if recorded.is_none() && !self.record.wanted.isolation {
             return Ok(());
         }
-        let mut home = match self.host.rdma().map_err(RdmaError::from) {
-            Ok(home) => home,
-            // No device can be away.
-            Err(RdmaError::NoRdma) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        let id = self.record.function.map(DeviceId::Pci);
-        let lease = self.as_lease(id.clone());
-        let search = Search {
-            host: self.host,
-            attachment: self.attachment,
-            device_id: id.as_ref(),
-            record: Some(&lease),
+        warnings.extend(rdma_side::leave(
+            self.host,
+            self.attachment,
+            self.record,
             netns,
-        };
-        let name = match give_back::end(&search, &mut home)? {
-            Ending::Nowhere => return Ok(()),
-            Ending::WasHome(name) | Ending::Fetched { name, .. } => name,
-        };
-        if let Name::Kept(kept) = name {
-            warnings.push(format!(
-                "{} is now called {kept}: its name belongs to another device",
-                lease.host_name
-            ));
-        }
+        )?);
         Ok(())
-    }
-
-    /// The record in the words of the `rdma` plugin.
-    fn as_lease(&self, device_id: Option<DeviceId>) -> Record {
-        let rdma = self.record.rdma.as_ref();
-        let lodging = || {
-            let lodging = self.record.lodging.as_ref()?;
-            Some(Lodging {
-                path: lodging.path.clone(),
-                id: lodging.id,
-                boot: lodging.boot.clone(),
-                index: rdma?.index?,
-                node_guid: rdma?.node_guid,
-            })
-        };
-        Record {
-            device_id,
-            host_name: rdma.map(|rdma| rdma.host_name.clone()).unwrap_or_default(),
-            pod_name: rdma.map(|rdma| rdma.pod_name.clone()).unwrap_or_default(),
-            // The interface of a VF is seen to by the record of the VF.
-            netdev: None,
-            siblings: Vec::new(),
-            attachment: Some(self.attachment.clone()),
-            lodging: lodging(),
-            phase: self.record.phase(),
-        }
     }
 
     fn netdev(
@@ -189,6 +146,12 @@ impl Release<'_> {
             return Ok(());
         }
         let came = netdev_side::leave(self.host, route, function, netns, original)?;
+        further_netdevs::restore(self.host, route, function, &original.further)?;
+        // Its own name may have been that of a further one until now.
+        let came = match came {
+            Homecoming::Kept(_) => netdev_side::restore(self.host, route, function, original)?,
+            came => came,
+        };
         self.tell(came, warnings);
         Ok(())
     }
@@ -290,35 +253,30 @@ impl Release<'_> {
         } else if stale || lost {
             let expected = Expected {
                 netdev: had_netdev,
-                rdma: self.record.rdma.is_some(),
+                rdma: self.record.rdma_devices().count(),
             };
-            bind_anew(host, route, pf, vf, expected)?;
+            bind_anew(host, route, pf, vf, expected, &self.rdma_names())?;
         } else {
             return Ok(());
         }
         self.rename_anew(vf.address, outcome);
+        further_netdevs::restore(host, route, vf.address, &original.further)?;
         let came = netdev_side::restore(host, route, vf.address, original)?;
         self.tell(came, &mut outcome.warnings);
         Ok(())
     }
 
-    /// A rebind gives the RDMA device the lowest free name, which may be another pod's.
+    fn rdma_names(&self) -> Vec<String> {
+        let devices = self.record.rdma_devices();
+        devices.map(|rdma| rdma.host_name.clone()).collect()
+    }
+
+    /// A rebind gives the RDMA devices the lowest free names, which may be another pod's.
     fn rename_anew(&self, function: PciAddr, outcome: &mut Outcome) {
-        let Some(rdma) = &self.record.rdma else {
-            return;
-        };
-        let renamed = || -> Result<(), AttachError> {
-            let id = DeviceId::Pci(function);
-            let names = crate::pci::device::rdma_names(self.host.sysfs(), &id)?;
-            let [name] = names.as_slice() else {
-                return Ok(());
-            };
-            let mut home = super::take::home(self.host)?;
-            let device = crate::rdma::device::find(&mut home, name)?;
-            give_back::restore_name(&mut home, &device, &rdma.host_name)?;
-            Ok(())
-        };
-        if let Err(error) = renamed() {
+        let names = self.rdma_names();
+        let renamed = super::take::home(self.host)
+            .and_then(|mut home| rdma_side::rename_anew(self.host, &mut home, function, &names));
+        if let Err(error) = renamed {
             outcome.failures.push(error);
         }
     }

@@ -2,25 +2,26 @@
 
 use super::bind_anew::{Expected, bind_anew};
 use super::error::AttachError;
-use super::netdev_side;
-use super::record::{Lodging, Original, RdmaDevice, Vf as RecordedVf, VfRecord, Wanted};
+use super::record::{Lodging, Original, Vf as RecordedVf, VfRecord, Wanted};
 use super::store::VfStore;
+use super::{Partition, further_netdevs, netdev_side, partition, rdma_side, reserved_guid};
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::netdev::{interface, on_function};
-use crate::pci::device::rdma_names;
 use crate::pci::function;
-use crate::rdma::lease::record::known_guid;
-use crate::rdma::lease::{Attachment, lend};
-use crate::rdma::{self, RdmaError};
+use crate::rdma::RdmaError;
+use crate::rdma::lease::Attachment;
 use crate::sriov::change::{self, Note};
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::pf::{self, Pf, Vf};
 use crate::sriov::report::{self, Report};
 use crate::sriov::vf_side;
 use crate::sriov::wish::Wish;
-use crate::types::{DeviceId, Guid, IfName, LinkPolicy, PciAddr};
+use crate::types::{Guid, IfName, LinkPolicy, PciAddr, RdmaNaming};
 use crate::wire::link::message::Link;
 use crate::wire::nldev::device::Device;
+
+/// `ARPHRD_INFINIBAND` (`uapi/linux/if_arp.h`).
+const ARPHRD_INFINIBAND: u16 = 32;
 
 /// The driver of functions that are given to virtual machines.
 pub const VFIO: &str = "vfio-pci";
@@ -42,12 +43,16 @@ pub struct Order<'a> {
     pub needs_guid: bool,
     /// Link policy to set.
     pub policy: Option<LinkPolicy>,
-    /// The RDMA device goes along.
+    /// The RDMA devices go along.
     pub isolation: bool,
+    /// How they are to be called there.
+    pub naming: &'a RdmaNaming,
     /// For a virtual machine or not; `None`: its driver says.
     pub vfio: Option<bool>,
     /// Partition key, for the record.
     pub pkey: &'a str,
+    /// An interface of that partition.
+    pub partition: Option<&'a Partition>,
     /// Type of the IPAM plugin, for the record.
     pub ipam: &'a str,
 }
@@ -63,8 +68,8 @@ pub struct Candidate {
     pub original: Original,
     /// Its interface, unless it is one for a virtual machine.
     pub link: Option<Link>,
-    /// Its RDMA device, if it is to go along.
-    pub rdma: Option<Device>,
+    /// Its RDMA devices, if they are to go along.
+    pub rdma: Vec<Device>,
 }
 
 /// An attachment on its way.
@@ -76,8 +81,10 @@ pub struct Taken {
     pub record: VfRecord,
     /// The interface in the container.
     pub link: Option<Link>,
-    /// The RDMA device in the container.
-    pub rdma: Option<Device>,
+    /// The one of a partition, on top of it.
+    pub partition: Option<Link>,
+    /// The RDMA devices in the container.
+    pub rdma: Vec<Device>,
     /// What the operator should know.
     pub notes: Vec<Note>,
 }
@@ -115,7 +122,7 @@ pub fn inspect(
                 ..Original::default()
             },
             link: None,
-            rdma: None,
+            rdma: Vec::new(),
         });
     };
     let driver = function.driver.ok_or(AttachError::NoDriver(address))?;
@@ -136,7 +143,7 @@ pub fn inspect(
     };
     let mut candidate = Candidate {
         link: None,
-        rdma: None,
+        rdma: Vec::new(),
         original: Original::default(),
         vf: Some((pf.clone(), vf)),
         report: None,
@@ -148,13 +155,22 @@ pub fn inspect(
             driver,
             holder: None,
         })?;
+        if let Some(partition) = order.partition
+            && link.hardware != ARPHRD_INFINIBAND
+        {
+            let (function, pkey) = (address, partition.pkey);
+            return Err(AttachError::NoPartitions { function, pkey });
+        }
         original.netdev = link.name.parse().ok();
         original.alt_names.clone_from(&link.alt_names);
         original.mtu = link.mtu;
         original.up = link.up;
         if order.isolation {
-            candidate.rdma = Some(rdma_at_home(host, home, address)?);
+            let devices = rdma_side::at_home(host, home, address)?;
+            rdma_side::require_names(host, order.netns, address, &devices, order.naming)?;
+            candidate.rdma = devices;
         }
+        original.further = further_netdevs::names(host, route, address)?;
         candidate.link = Some(link);
     }
     if order.guid.is_none() && order.needs_guid && report.layer == Some(LinkLayer::InfiniBand) {
@@ -168,31 +184,27 @@ pub fn inspect(
             });
         }
     }
-    require_free_name(host, order)?;
+    if let Some(guid) = order.guid {
+        reserved_guid::require_free(host, address, guid)?;
+    }
+    require_free_names(host, order)?;
     candidate.original = original;
     candidate.report = Some(report);
     Ok(candidate)
 }
 
-fn require_free_name(host: &Host, order: &Order<'_>) -> Result<(), AttachError> {
-    let taken = order.netns.within(|| -> Result<_, AttachError> {
+fn require_free_names(host: &Host, order: &Order<'_>) -> Result<(), AttachError> {
+    let partition = order.partition.map(|partition| &partition.ifname);
+    order.netns.within(|| -> Result<_, AttachError> {
         let mut conn = host.route()?;
-        Ok(interface::named(&mut conn, order.ifname)?)
-    })??;
-    match taken {
-        None => Ok(()),
-        Some(_) => Err(AttachError::IfNameTaken {
-            ifname: order.ifname.to_string(),
-        }),
-    }
-}
-
-fn rdma_at_home(host: &Host, home: &mut Conn, function: PciAddr) -> Result<Device, AttachError> {
-    let names = rdma_names(host.sysfs(), &DeviceId::Pci(function))?;
-    match names.as_slice() {
-        [name] => Ok(rdma::device::find(home, name)?),
-        _ => Err(AttachError::RdmaDevices { function, names }),
-    }
+        for name in std::iter::once(order.ifname).chain(partition) {
+            if interface::named(&mut conn, name)?.is_some() {
+                let ifname = name.to_string();
+                return Err(AttachError::IfNameTaken { ifname });
+            }
+        }
+        Ok(())
+    })?
 }
 
 /// Writes down what is about to change.
@@ -209,7 +221,7 @@ pub fn write_down(
         .report
         .as_ref()
         .and_then(|report| report.uplink.as_ref());
-    let record = VfRecord {
+    let mut record = VfRecord {
         attachment: Some(order.attachment.clone()),
         network: order.attachment.network.clone(),
         done: false,
@@ -223,8 +235,12 @@ pub fn write_down(
         wanted: Wanted {
             guid: order.guid,
             policy: order.policy,
-            isolation: candidate.rdma.is_some(),
+            isolation: !candidate.rdma.is_empty(),
             pkey: order.pkey.to_owned(),
+            partition: order
+                .partition
+                .filter(|_| candidate.link.is_some())
+                .cloned(),
         },
         lodging: Some(Lodging {
             path: order.netns.word().to_owned(),
@@ -232,23 +248,17 @@ pub fn write_down(
             boot,
             since: state::since_boot().as_nanos() as u64,
         }),
-        rdma: candidate.rdma.as_ref().map(moved),
+        rdma: None,
+        siblings: Vec::new(),
         ipam: order.ipam.to_owned(),
     };
+    let devices = candidate.rdma.iter().map(rdma_side::recorded);
+    record.set_rdma_devices(devices.collect());
     let name = VfStore::new(host).place(order.attachment, &record)?;
     let name = name.ok_or_else(|| AttachError::NoName {
         attachment: order.attachment.clone(),
     })?;
     Ok((name, record))
-}
-
-fn moved(device: &Device) -> RdmaDevice {
-    RdmaDevice {
-        host_name: device.name.clone(),
-        pod_name: device.name.clone(),
-        index: Some(device.index),
-        node_guid: known_guid(device),
-    }
 }
 
 /// Makes of a candidate what the container is to get. `taken` has been written down; when this
@@ -280,39 +290,40 @@ pub fn carry_out(
     let Some(link) = candidate.link else {
         return Ok(());
     };
-    let mut device = candidate.rdma;
+    let mut devices = candidate.rdma;
     if let Some(guid) = order.guid
         && !has_guid(host, vf, &link, guid)?
     {
         let expected = Expected {
             netdev: true,
-            rdma: device.is_some(),
+            rdma: devices.len(),
         };
-        bind_anew(host, route, &pf, vf, expected)?;
-        if device.is_some() {
-            let anew = rdma_at_home(host, home, vf.address)?;
-            // A rebind makes another device: the name it had before is the one to give back.
-            let host_name = taken.record.rdma.take().map(|rdma| rdma.host_name);
-            let host_name = host_name.unwrap_or_else(|| anew.name.clone());
-            taken.record.rdma = Some(RdmaDevice {
-                host_name,
-                ..moved(&anew)
-            });
+        let names: Vec<String> = devices.into_iter().map(|device| device.name).collect();
+        bind_anew(host, route, &pf, vf, expected, &names)?;
+        devices = Vec::new();
+        if expected.rdma > 0 {
+            devices = rdma_side::at_home(host, home, vf.address)?;
+            let anew = rdma_side::recorded_anew(&taken.record, &devices);
+            taken.record.set_rdma_devices(anew);
             let store = VfStore::new(host);
             store
                 .folder()
                 .replace(&taken.name, &taken.record.encode())?;
-            device = Some(anew);
         }
     }
-    if let Some(device) = &device {
-        let arrived = lend::hand_over(host, home, device, order.netns)?;
-        if let Some(rdma) = &mut taken.record.rdma {
-            rdma.pod_name.clone_from(&arrived.name);
+    if !devices.is_empty() {
+        let arrived = rdma_side::enter(host, home, order.netns, &devices, order.naming)?;
+        let recorded = taken.record.rdma.iter_mut();
+        let recorded = recorded.chain(&mut taken.record.siblings);
+        for (recorded, arrived) in recorded.zip(&arrived) {
+            recorded.pod_name.clone_from(&arrived.name);
         }
-        taken.rdma = Some(arrived);
+        taken.rdma = arrived;
     }
     let link = netdev_side::enter(host, route, vf.address, order.netns, order.ifname)?;
+    if let Some(wanted) = &taken.record.wanted.partition {
+        taken.partition = Some(partition::enter(host, order.netns, &link, wanted)?);
+    }
     taken.link = Some(link);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `--all-netns`: a show command run in every network namespace, its rows told apart by it.
 
+use super::reader::Later;
 use super::{Context, Failure, Object, dispatch, opened};
 use crate::kernel::{Conn, Namespace, NetnsError};
 use crate::rdma::{RdmaError, system, whereabouts};
@@ -11,10 +12,13 @@ use crate::view::{self, Row};
 pub(super) fn allowed(object: &Object, all_netns: bool) -> Result<(), &'static str> {
     match object {
         _ if !all_netns => Ok(()),
-        Object::Monitor(monitor) if monitor.is_of_kernel() => Err(
+        Object::Monitor(Later(monitor)) if monitor.is_of_kernel() => Err(
             "--kernel tells what the kernel announces to one network namespace: leave out --all-netns",
         ),
+        // These look at every namespace themselves.
         Object::Monitor(_) | Object::Topology(_) => Ok(()),
+        Object::Vf(vf) if vf.0.only_shows() => Ok(()),
+        Object::Cni(cni) if cni.0.only_shows() => Ok(()),
         _ if object.again().is_some() => Ok(()),
         _ => Err(
             "--all-netns is for commands that show what network namespaces have: name that of a change with --netns",
@@ -25,18 +29,15 @@ pub(super) fn allowed(object: &Object, all_netns: bool) -> Result<(), &'static s
 impl Object {
     /// The same command once more, if it shows what one namespace has.
     pub(super) fn again(&self) -> Option<Self> {
-        match self {
-            Self::Dev(dev) if dev.only_shows() => Some(Self::Dev(dev.clone())),
-            Self::Link(link) if link.only_shows() => Some(Self::Link(link.clone())),
-            Self::Resource(resource) if resource.only_shows() => {
-                Some(Self::Resource(resource.clone()))
-            }
-            Self::System(system) if system.only_shows() => Some(Self::System(system.clone())),
-            Self::Statistic(statistic) if statistic.only_shows() => {
-                Some(Self::Statistic(statistic.clone()))
-            }
-            _ => None,
-        }
+        let only_shows = match self {
+            Self::Dev(Later(dev)) => dev.only_shows(),
+            Self::Link(Later(link)) => link.only_shows(),
+            Self::Resource(Later(resource)) => resource.only_shows(),
+            Self::System(Later(system)) => system.only_shows(),
+            Self::Statistic(Later(statistic)) => statistic.only_shows(),
+            _ => false,
+        };
+        only_shows.then(|| self.clone())
     }
 }
 
@@ -228,7 +229,7 @@ mod tests {
             row(1, Some("eth1"), "pod1"),
             row(2, None, "pod1"),
         ];
-        let text = view::text::render(&once_each(rows), false);
+        let text = view::text::render(once_each(rows), false);
         assert_eq!(
             text,
             "ifindex 0 port 1 netdev eth0 netns net:[1] \n\

@@ -19,7 +19,10 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 pub(super) struct Batch {
     name: String,
     lines: Vec<Line>,
+    /// What to do when a command fails.
     goes_on: bool,
+    /// The output is a terminal.
+    on_terminal: bool,
 }
 
 /// One command, and the number of the line on which it ends.
@@ -30,7 +33,12 @@ struct Line {
 
 impl Batch {
     /// Reads a file, or standard input for `-`.
-    pub(super) fn open(name: &str, input: &mut dyn Read, goes_on: bool) -> Result<Self, Failure> {
+    pub(super) fn open(
+        name: &str,
+        input: &mut dyn Read,
+        goes_on: bool,
+        on_terminal: bool,
+    ) -> Result<Self, Failure> {
         let bytes = if name == "-" {
             let mut bytes = Vec::new();
             let read = input.take(MAX_FILE + 1).read_to_end(&mut bytes);
@@ -49,6 +57,7 @@ impl Batch {
             name: name.to_owned(),
             lines,
             goes_on,
+            on_terminal,
         })
     }
 
@@ -59,7 +68,7 @@ impl Batch {
     pub(super) fn run(
         self,
         cx: &mut Context<'_>,
-        reader: &mut Reader,
+        mut reader: Reader,
         err: &mut (dyn Write + Send),
     ) -> Result<(), Failure> {
         // iproute2 prints a document a line; under our own name the batch is one.
@@ -67,16 +76,17 @@ impl Batch {
         if joined {
             cx.view.join()?;
         }
+        // Somebody who looks on sees each line's as it comes.
+        if !self.on_terminal {
+            cx.view.gather();
+        }
         let mut conn = None;
         let mut failed = false;
-        let plain = reader
-            .read(vec!["rdmactl".into()])
-            .map_err(Failure::Words)?
-            .common;
         for line in &self.lines {
             let argv = std::iter::once("rdmactl").chain(line.words.iter().map(String::as_str));
-            let outcome = match reader.read(argv.map(OsString::from).collect()) {
-                Ok(cli) => match command(cli, &plain, reader, cx) {
+            let argv: Vec<OsString> = argv.map(OsString::from).collect();
+            let outcome = match reader.read(&argv) {
+                Ok(cli) => match command(cli, &mut reader, cx) {
                     Ok(object) => perform(object, cx, &mut conn),
                     Err(error) => Err(Failure::Words(error)),
                 },
@@ -89,6 +99,7 @@ impl Batch {
                 Err(failure) => failure,
             };
             failed = true;
+            cx.view.print_gathered()?;
             // Nowhere is left to say that saying it failed.
             let _ = writeln!(
                 err,
@@ -104,6 +115,7 @@ impl Batch {
         if joined {
             cx.view.end()?;
         }
+        cx.view.print_gathered()?;
         if failed { Err(Failure::Told) } else { Ok(()) }
     }
 }
@@ -120,14 +132,9 @@ fn unreadable(name: &str, why: &str) -> Failure {
 
 /// The command of a line. Options hold for the whole batch: one on a line would be taken for
 /// granted by its writer (`--dry-run`, `--netns`) and must not be passed over.
-fn command(
-    cli: Cli,
-    plain: &Common,
-    reader: &mut Reader,
-    cx: &Context<'_>,
-) -> Result<Object, clap::Error> {
+fn command(cli: Cli, reader: &mut Reader, cx: &Context<'_>) -> Result<Object, clap::Error> {
     let why = match cli.object {
-        _ if cli.common != *plain => {
+        _ if cli.common != Common::default() => {
             "options stand on the command line, not on the lines of a batch"
         }
         None => "a line of a batch names a command",
@@ -139,7 +146,7 @@ fn command(
             }
         }
     };
-    Err(refused(&mut reader.declared, why))
+    Err(refused(reader.whole(), why))
 }
 
 /// Words that make no command here.

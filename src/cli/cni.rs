@@ -4,11 +4,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::install::{Install, Uninstall};
+use super::repair::{kept, repair, told};
 use super::{Context, Failure};
+use crate::attachment::names;
 use crate::attachment::register::{self, Entry};
-use crate::attachment::{AttachError, names};
 use crate::view;
-use crate::view::explain::Explanation;
 
 /// Attachments of the CNI plugins: who has which device, and what was left behind
 #[derive(Debug, Clone, Args)]
@@ -27,6 +27,12 @@ enum Verb {
     /// and the records go. What a living container has stays, and so does what an ADD works on.
     /// Addresses stay reserved: the GC of the runtime, or of the IPAM plugin, releases them.
     Gc,
+    /// Make the node whole after a crash: gc, and dev reclaim for what is on no record
+    ///
+    /// Attachments whose containers are gone end, as with gc, and RDMA devices that nobody has on
+    /// record come home from namespaces without processes. What has processes in its namespace is
+    /// left, also after an ADD that was cut off, and shown with who they are.
+    Repair,
     /// Put the plugins into the CNI folder of a host, and stay until SIGTERM
     ///
     /// Each is written beside its place, run there with VERSION, and only then takes its place at
@@ -58,7 +64,7 @@ impl Cni {
     pub(super) fn only_shows(&self) -> bool {
         !matches!(
             self.verb,
-            Some(Verb::Gc | Verb::Install(_) | Verb::Uninstall(_))
+            Some(Verb::Gc | Verb::Repair | Verb::Install(_) | Verb::Uninstall(_))
         )
     }
 
@@ -70,6 +76,7 @@ impl Cni {
                 Ok(cx.view.rows(&rows)?)
             }
             Verb::Gc => gc(cx),
+            Verb::Repair => repair(cx),
             Verb::Install(install) => install.run(cx),
             Verb::Uninstall(uninstall) => uninstall.run(cx),
             Verb::Conf { plugin, name } => conf(cx, plugin, &name),
@@ -92,16 +99,7 @@ fn gc(cx: &mut Context<'_>) -> Result<(), Failure> {
         match register::end(cx.host, entry, &mut warnings) {
             Ok(true) => ended.push(entry.clone()),
             Ok(false) => {}
-            Err(error) => failures.push(Explanation {
-                headline: error.to_string(),
-                cause: Some(format!(
-                    "{} was kept, and its device may be away",
-                    entry.path()
-                )),
-                cure: Some(
-                    "run the command again; rdmactl doctor shows what is in the way".to_owned(),
-                ),
-            }),
+            Err(error) => failures.push(kept(entry, &error)),
         }
         for warning in warnings {
             cx.note(warning);
@@ -145,13 +143,4 @@ fn conf(cx: &mut Context<'_>, plugin: Plugin, name: &str) -> Result<(), Failure>
     let list = json!({"cniVersion": "1.0.0", "name": name, "plugins": plugins});
     let text = serde_json::to_string_pretty(&list).unwrap_or_default();
     Ok(cx.view.raw(&format!("{text}\n"))?)
-}
-
-fn told(error: &AttachError) -> Failure {
-    Explanation {
-        headline: error.to_string(),
-        cause: Some("the records below /var/lib/cni and /proc must be readable".to_owned()),
-        cure: Some("run the command as root on the host".to_owned()),
-    }
-    .into()
 }

@@ -144,11 +144,9 @@ fn show(cx: &mut Context<'_>, conn: &mut Conn, name: Option<&str>) -> Result<(),
         None => device::list(conn),
     };
     let devices = cx.or_empty(conn, found)?;
-    let rows: Vec<_> = devices
-        .iter()
-        .map(|each| view::device::row(each, cx.details > 0))
-        .collect();
-    Ok(cx.view.rows(&rows)?)
+    let detail = cx.detail();
+    let rows = devices.iter().map(|each| view::device::row(each, detail));
+    Ok(cx.view.list(rows)?)
 }
 
 fn rename(

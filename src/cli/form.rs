@@ -6,9 +6,10 @@ use super::{Common, Dialect, Object};
 use crate::view::topology::Diagram;
 use crate::view::{Format, Style};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum FormatWord {
     /// A table on a terminal, else text
+    #[default]
     Auto,
     /// iproute2's lines
     Text,

@@ -103,13 +103,13 @@ fn show(
     conn: &mut Conn,
     selector: Option<&PortSelector>,
 ) -> Result<(), Failure> {
-    let found = link::ports(conn, selector);
-    let ports = cx.or_empty(conn, found)?;
-    let rows: Vec<_> = ports
-        .iter()
-        .map(|port| view::link::row(port, cx.details > 0))
-        .collect();
-    Ok(cx.view.rows(&rows)?)
+    let found = link::listing(conn, selector);
+    let listing = cx.or_empty(conn, found)?;
+    let detail = cx.detail();
+    let rows = listing.found.iter();
+    cx.view
+        .list(rows.map(|port| view::link::row(port, detail)))?;
+    cx.missing(conn, listing.failed)
 }
 
 fn add(

@@ -3,18 +3,19 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser};
 
 use self::batch::Batch;
 use self::form::{FormatWord, drawable, style};
-use self::reader::Reader;
+use self::object::Object;
+use self::reader::{Later, Reader};
 use self::watch::Watch;
 use crate::kernel::{Conn, Host, Netns};
 use crate::rdma::RdmaError;
 use crate::rdma::statistic::rate::Readings;
 use crate::types::Interval;
 use crate::view::topology::Diagram;
-use crate::view::{Field, View};
+use crate::view::{Detail, Field, View};
 
 mod all_netns;
 mod batch;
@@ -28,9 +29,11 @@ mod form;
 mod install;
 mod link;
 mod monitor;
+mod object;
 mod provision;
 mod reader;
 mod reclaim;
+mod repair;
 mod resource;
 mod statistic;
 mod suggest;
@@ -65,7 +68,7 @@ struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Debug, PartialEq, Eq, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 struct Common {
     /// Print JSON
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "json", global = true)]
@@ -116,36 +119,6 @@ struct Common {
     version: bool,
 }
 
-/// The order is iproute2's: the first object that begins with a shortened word is meant.
-#[derive(Debug, Clone, Subcommand)]
-enum Object {
-    /// RDMA devices: show, rename, move to a network namespace
-    Dev(dev::Dev),
-    /// Ports, and software devices on network interfaces
-    Link(link::Link),
-    /// Objects that the kernel tracks: queue pairs, memory regions, ...
-    Resource(resource::Resource),
-    /// Settings of the whole RDMA subsystem
-    System(system::System),
-    /// Counters of ports, queue pairs and memory regions
-    Statistic(statistic::Statistic),
-    /// Tell what changes, as it changes
-    Monitor(monitor::Monitor),
-    /// Virtual functions: how many a PF has, what they are given, and their drivers
-    Vf(vf::Vf),
-    /// Declared hosts: what is left to do, what is there, and the addresses of all VFs
-    Provision(provision::Provision),
-    /// What sits on what: functions, RDMA devices, interfaces, and who holds them
-    #[command(visible_alias = "map")]
-    Topology(topology::Topology),
-    /// Attachments of the CNI plugins: who has which device, and what was left behind
-    Cni(cni::Cni),
-    /// Examine the host and say what is wrong and how to mend it; nothing is changed
-    Doctor(doctor::Doctor),
-    /// Print what makes a shell complete commands, options, and the names that are there
-    Completions(completions::Completions),
-}
-
 /// What a command works with.
 struct Context<'a> {
     host: &'a Host,
@@ -169,6 +142,15 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// How much of a record is asked for.
+    fn detail(&self) -> Detail {
+        match (self.details, self.dialect) {
+            (0, _) => Detail::Usual,
+            (_, Dialect::Iproute2) => Detail::Full,
+            (_, Dialect::Own) => Detail::Own,
+        }
+    }
+
     /// The one socket of a command.
     fn rdma(&self) -> Result<Conn, Failure> {
         self.host
@@ -266,7 +248,7 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         return Ok(write!(call.out, "{}", complete::lines(call.host, &words))?);
     }
     let mut reader = Reader::new();
-    let cli = match reader.read(call.argv.clone()) {
+    let cli = match reader.read(&call.argv) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return Err(Failure::Words(error)),
         Err(help) => return Ok(write!(call.out, "{}", help.render())?),
@@ -275,21 +257,25 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         return Ok(print_version(call.dialect, call.out)?);
     }
     let watch = Watch::asked_for(&cli, &call)
-        .map_err(|why| Failure::Words(batch::refused(&mut reader.declared, why)))?;
+        .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
     let work = match (&cli.common.batch, cli.object) {
-        (Some(file), None) => Work::Batch(Batch::open(file, call.input, cli.common.force)?),
+        (Some(file), None) => {
+            let on_terminal = call.terminal.is_some();
+            let batch = Batch::open(file, call.input, cli.common.force, on_terminal)?;
+            Work::Batch(batch)
+        }
         (None, Some(object)) => {
             let allowed = all_netns::allowed(&object, cli.common.all_netns);
             let drawn = drawable(&object, cli.common.format.diagram());
             allowed
                 .and(drawn)
-                .map_err(|why| Failure::Words(batch::refused(&mut reader.declared, why)))?;
+                .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
             Work::One(object)
         }
-        (None, None) => return Ok(write!(call.out, "{}", reader.declared.render_help())?),
+        (None, None) => return Ok(write!(call.out, "{}", reader.whole().render_help())?),
         (Some(_), Some(_)) => {
             return Err(Failure::Words(batch::refused(
-                &mut reader.declared,
+                reader.whole(),
                 "--batch takes its commands from the file alone",
             )));
         }
@@ -312,11 +298,15 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
     };
     let err = call.err;
     let all = || match work {
-        Work::One(object) => match watch {
-            None => perform(object, &mut context, &mut None),
-            Some(watch) => watch.run(&object, &mut context),
-        },
-        Work::Batch(batch) => batch.run(&mut context, &mut reader, err),
+        Work::One(object) => {
+            // What the command needs has room where the tree of words was.
+            drop(reader);
+            match watch {
+                None => perform(object, &mut context, &mut None),
+                Some(watch) => watch.run(&object, &mut context),
+            }
+        }
+        Work::Batch(batch) => batch.run(&mut context, reader, err),
     };
     let outcome = match &cli.common.in_netns {
         None => all(),
@@ -344,18 +334,18 @@ fn perform(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Res
 /// Runs one command over `conn`, which is opened by the first that needs it.
 fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Result<(), Failure> {
     match object {
-        Object::Dev(dev) => dev.run(cx, opened(cx, conn)?),
-        Object::Link(link) => link.run(cx, opened(cx, conn)?),
-        Object::Resource(resource) => resource.run(cx, opened(cx, conn)?),
-        Object::System(system) => system.run(cx, opened(cx, conn)?),
-        Object::Statistic(statistic) => statistic.run(cx, opened(cx, conn)?),
-        Object::Monitor(monitor) => monitor.run(cx),
-        Object::Vf(vf) => vf.run(cx),
-        Object::Provision(provision) => provision.run(cx),
-        Object::Topology(topology) => topology.run(cx, opened(cx, conn)?),
-        Object::Cni(cni) => cni.run(cx),
-        Object::Doctor(doctor) => doctor.run(cx),
-        Object::Completions(completions) => completions.run(cx),
+        Object::Dev(Later(dev)) => dev.run(cx, opened(cx, conn)?),
+        Object::Link(Later(link)) => link.run(cx, opened(cx, conn)?),
+        Object::Resource(Later(resource)) => resource.run(cx, opened(cx, conn)?),
+        Object::System(Later(system)) => system.run(cx, opened(cx, conn)?),
+        Object::Statistic(Later(statistic)) => statistic.run(cx, opened(cx, conn)?),
+        Object::Monitor(Later(monitor)) => monitor.run(cx),
+        Object::Vf(Later(vf)) => vf.run(cx),
+        Object::Provision(Later(provision)) => provision.run(cx),
+        Object::Topology(Later(topology)) => topology.run(cx, opened(cx, conn)?),
+        Object::Cni(Later(cni)) => cni.run(cx),
+        Object::Doctor(Later(doctor)) => doctor.run(cx),
+        Object::Completions(Later(completions)) => completions.run(cx),
     }
 }
 

@@ -55,7 +55,7 @@ impl Reclaim {
             )?);
         }
         permitted(cx, conn)?;
-        let home = home(cx)?;
+        let home = home(cx, "dev reclaim")?;
         let from = match &self.from {
             Some(word) => {
                 let netns = Netns::open(cx.host, word);
@@ -67,7 +67,14 @@ impl Reclaim {
         self.choose(cx, conn, &mut strays, from)?;
         let (wanted, left) = self.share_out(strays.found, cx.force);
         let mut failures = self.refusals(&left);
-        if !cx.plan_all(|| wanted.iter().map(view::reclaim::step).collect())? {
+        let seen = |stray: &&Stray| !matches!(stray.place, Place::Lost);
+        if cx.plan_all(|| wanted.iter().map(view::reclaim::step).collect())? {
+            if !self.is_named() {
+                left.iter()
+                    .filter(seen)
+                    .for_each(|stray| cx.note(view::reclaim::stay(stray)));
+            }
+        } else {
             let deadline = Instant::now() + PATIENCE;
             let mut rows = Vec::new();
             for stray in &wanted {
@@ -77,7 +84,6 @@ impl Reclaim {
                 }
             }
             if !self.is_named() {
-                let seen = |stray: &&Stray| !matches!(stray.place, Place::Lost);
                 let left = left.iter().filter(seen);
                 rows.extend(left.map(view::reclaim::left));
             }
@@ -164,7 +170,7 @@ impl Reclaim {
 }
 
 /// Who may not move devices does not see where they are either: a half answer helps nobody.
-fn permitted(cx: &Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
+pub(super) fn permitted(cx: &Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
     if Privilege::of_caller(cx.host).is_none_or(Privilege::suffices) {
         return Ok(());
     }
@@ -178,7 +184,7 @@ fn permitted(cx: &Context<'_>, conn: &mut Conn) -> Result<(), Failure> {
 
 /// The namespace that devices come home to: the one the machine started with, to which the kernel
 /// itself brings them, and in which the names on record are those of the host.
-fn home(cx: &Context<'_>) -> Result<Namespace, Failure> {
+pub(super) fn home(cx: &Context<'_>, command: &str) -> Result<Namespace, Failure> {
     let all = namespaces::list(cx.host).map_err(|error| Explanation::of(error.to_string()))?;
     let mut here = all.iter().filter(|namespace| namespace.is_current);
     match here.next() {
@@ -190,7 +196,7 @@ fn home(cx: &Context<'_>) -> Result<Namespace, Failure> {
                     .to_owned(),
                 cause: Some("the caller is in another one, which is not their home".to_owned()),
                 cure: Some(if initial {
-                    "nsenter --net=/proc/1/ns/net rdmactl dev reclaim".to_owned()
+                    format!("nsenter --net=/proc/1/ns/net rdmactl {command}")
                 } else {
                     "run the command on the host, outside of containers".to_owned()
                 }),
@@ -254,7 +260,7 @@ fn word_of(namespace: &Namespace) -> String {
 }
 
 /// Says why a device is still away.
-fn failed(cx: &Context<'_>, conn: &mut Conn, error: LeaseError) -> Failure {
+pub(super) fn failed(cx: &Context<'_>, conn: &mut Conn, error: LeaseError) -> Failure {
     match error {
         LeaseError::Rdma(error) => match Netns::current(cx.host) {
             Ok(home) => cx.explain(conn, error, Attempt::Move(&home)),

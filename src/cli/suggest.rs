@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use crate::types::near::near;
 
 /// The error with the verbs near to a word that is none.
-pub fn suggesting(mut error: Error, root: &Command, argv: &[OsString]) -> Error {
+pub fn suggesting(mut error: Error, root: &Command, argv: &[&OsString]) -> Error {
     let wrong = match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(wrong)) if error.kind() == ErrorKind::InvalidSubcommand => {
             wrong.clone()

@@ -9,7 +9,7 @@ use super::{Context, Failure};
 use crate::kernel::Conn;
 use crate::kernel::netns_sysfs::NetnsSysfs;
 use crate::rdma::{topology, whereabouts};
-use crate::sriov::{pf, seat};
+use crate::sriov::{pf, seat, vfio};
 use crate::types::near::near;
 use crate::view::Format;
 use crate::view::explain::Explanation;
@@ -46,7 +46,16 @@ impl Topology {
         let missing = census.missing.iter().filter_map(|each| each.id.clone());
         let taken: BTreeSet<_> = residents.chain(missing).collect();
         let seats = seat::list(sysfs, &taken).map_err(unread)?;
-        let whole = Map::of(&seats, &census);
+        let lent = seats
+            .iter()
+            .filter(|seat| vfio::hands_out(seat.driver.as_deref()));
+        let lent: BTreeSet<_> = lent.map(|seat| seat.address).collect();
+        let guests = vfio::guests(cx.host, lent.iter().copied());
+        let (guests, hidden) =
+            guests.map_err(|error| Explanation::of(format!("error: {error}")))?;
+        // A guest that nobody is seen to have may be that of a hidden process.
+        let told = hidden == 0 || lent.iter().all(|address| guests.contains_key(address));
+        let whole = Map::of(&seats, &census, &guests);
         let map = match &self.only {
             None => whole,
             Some(word) => {
@@ -59,10 +68,11 @@ impl Topology {
             }
         };
         print(cx, &map)?;
-        if census.is_whole() {
+        if census.is_whole() && told {
             return Ok(());
         }
-        Err(Failure::Several(cx.gaps(&census.unseen, census.hidden)))
+        let hidden = census.hidden.max(hidden);
+        Err(Failure::Several(cx.gaps(&census.unseen, hidden)))
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::reader::Later;
 use super::{Call, Cli, Context, Failure, Object, perform};
 use crate::kernel::terminal::{self, Size};
 use crate::rdma::statistic::rate::Readings;
@@ -25,19 +26,19 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
     let only_shows = match (&cli.common.batch, &cli.object) {
         (Some(_), _) => return Some("--batch runs its commands once, and takes no --watch"),
         (_, None) => true,
-        (_, Some(Object::Dev(dev))) => dev.only_shows(),
-        (_, Some(Object::Link(link))) => link.only_shows(),
-        (_, Some(Object::Resource(resource))) => resource.only_shows(),
-        (_, Some(Object::System(system))) => system.only_shows(),
-        (_, Some(Object::Statistic(statistic))) => statistic.only_shows(),
-        (_, Some(Object::Vf(vf))) => vf.only_shows(),
+        (_, Some(Object::Dev(Later(dev)))) => dev.only_shows(),
+        (_, Some(Object::Link(Later(link)))) => link.only_shows(),
+        (_, Some(Object::Resource(Later(resource)))) => resource.only_shows(),
+        (_, Some(Object::System(Later(system)))) => system.only_shows(),
+        (_, Some(Object::Statistic(Later(statistic)))) => statistic.only_shows(),
+        (_, Some(Object::Vf(Later(vf)))) => vf.only_shows(),
         (_, Some(Object::Doctor(_) | Object::Completions(_))) => true,
-        (_, Some(Object::Provision(provision))) if provision.reads_input() => {
+        (_, Some(Object::Provision(Later(provision)))) if provision.reads_input() => {
             return Some("--file - reads standard input once, and takes no --watch");
         }
-        (_, Some(Object::Provision(provision))) => provision.only_shows(),
+        (_, Some(Object::Provision(Later(provision)))) => provision.only_shows(),
         (_, Some(Object::Topology(_))) => true,
-        (_, Some(Object::Cni(cni))) => cni.only_shows(),
+        (_, Some(Object::Cni(Later(cni)))) => cni.only_shows(),
         (_, Some(Object::Monitor(_))) => {
             return Some("monitor tells each change when it happens, and takes no --watch");
         }

@@ -1,8 +1,10 @@
 //! iproute2's word grammar made plain for clap: abbreviations, options anywhere, `KEY VALUE` pairs.
 
+mod option;
+
 use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 
 use crate::types::near::near;
 
@@ -20,44 +22,80 @@ pub fn unmarked(word: &str) -> &str {
     word.strip_prefix(MARK).unwrap_or(word)
 }
 
-/// The command line with every abbreviation written out. What cannot be read is left as it is,
-/// for clap to refuse with a suggestion.
-pub fn spelled_out(root: &Command, words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+/// A command line with every abbreviation written out, but for the program's name.
+pub struct Spelled {
+    words: Vec<Word>,
+    /// The object that it is about.
+    pub object: Option<String>,
+    /// Each option was found, and could be no other.
+    pub sure: bool,
+}
+
+struct Word {
+    text: OsString,
+    /// It is an option that holds for every command, or the value of one.
+    everywhere: bool,
+}
+
+impl Spelled {
+    /// All words in their order.
+    pub fn all(&self) -> impl Iterator<Item = &OsString> {
+        self.words.iter().map(|word| &word.text)
+    }
+
+    /// The options that hold for every command, or the words that are none.
+    pub fn apart(&self, everywhere: bool) -> impl Iterator<Item = &OsString> {
+        let words = self.words.iter();
+        let apart = words.filter(move |word| word.everywhere == everywhere);
+        apart.map(|word| &word.text)
+    }
+}
+
+/// Whether the words need be looked through for options.
+pub fn has_options(words: &[OsString]) -> bool {
+    let mut words = words.iter().skip(1);
+    words.any(|word| word.as_encoded_bytes().starts_with(b"-"))
+}
+
+/// Writes out every abbreviation; `options` has those that hold for every command. What cannot be
+/// read is left as it is, for clap to refuse with a suggestion.
+pub fn spelled_out(options: Option<&Command>, objects: &Command, words: &[OsString]) -> Spelled {
     let mut reader = Reader {
-        root,
+        options,
         above: Vec::new(),
-        at: root,
+        at: objects,
         named: 0,
         only_words: false,
-        out: Vec::new(),
+        out: Spelled {
+            words: Vec::with_capacity(words.len()),
+            object: None,
+            sure: true,
+        },
     };
-    let mut words = words.into_iter();
-    reader.out.extend(words.next());
+    let mut words = words.iter().skip(1).cloned();
     while let Some(word) = words.next() {
         match word.to_str() {
             Some("--") if !reader.only_words => reader.only_words = true,
             Some(text) if text.starts_with('-') && text.len() > 1 && !reader.only_words => {
-                if reader.option(text) {
-                    reader.out.extend(words.next());
-                }
+                reader.option(text, &mut words);
             }
             Some(text) => {
                 if let Some(key) = reader.word(text) {
                     match words.next() {
                         Some(value) => reader.pair(&key, &value),
-                        None => reader.out.push(format!("--{key}").into()),
+                        None => reader.push(format!("--{key}")),
                     }
                 }
             }
-            None => reader.out.push(word),
+            None => reader.push(word),
         }
     }
     reader.out
 }
 
 struct Reader<'a> {
-    root: &'a Command,
-    /// The commands between the root and the one below.
+    options: Option<&'a Command>,
+    /// The commands above the one below, that of all objects first.
     above: Vec<&'a Command>,
     /// The command that the words so far lead to.
     at: &'a Command,
@@ -65,10 +103,19 @@ struct Reader<'a> {
     named: usize,
     /// `--` has been read: nothing is an option any more.
     only_words: bool,
-    out: Vec<OsString>,
+    out: Spelled,
 }
 
 impl<'a> Reader<'a> {
+    fn push(&mut self, word: impl Into<OsString>) {
+        self.put(word, false);
+    }
+
+    fn put(&mut self, word: impl Into<OsString>, everywhere: bool) {
+        let text = word.into();
+        self.out.words.push(Word { text, everywhere });
+    }
+
     /// Takes one word; the key of a `KEY VALUE` pair is returned, its value comes next.
     ///
     /// Verbs come behind the positional words that must be there and before those that may be:
@@ -81,7 +128,9 @@ impl<'a> Reader<'a> {
             .filter(|arg| arg.is_required_set());
         let verbs = self.at.has_subcommands() && self.named >= required.count();
         if verbs && let Some(verb) = self.verb(text) {
-            self.out.push(verb.get_name().into());
+            self.push(verb.get_name());
+            let object = &mut self.out.object;
+            object.get_or_insert_with(|| verb.get_name().to_owned());
             self.above.push(std::mem::replace(&mut self.at, verb));
             self.named = 0;
             return None;
@@ -90,8 +139,13 @@ impl<'a> Reader<'a> {
         if all_named && let Some(key) = self.key(text) {
             return Some(key);
         }
-        if verbs && (text == "help" || all_named && "help".starts_with(text)) {
-            self.out.push("--help".into());
+        let takes_words = positionals > 0 || self.at.get_arguments().any(is_key);
+        let wants_help = match verbs {
+            true => text == "help" || all_named && "help".starts_with(text),
+            false => !takes_words && "help".starts_with(text),
+        };
+        if wants_help {
+            self.push("--help");
             return None;
         }
         if all_named {
@@ -104,15 +158,15 @@ impl<'a> Reader<'a> {
                 _ => !near(text, keys).is_empty(),
             };
             let dashes = if meant { "--" } else { "" };
-            self.out.push(format!("{dashes}{text}").into());
+            self.push(format!("{dashes}{text}"));
             return None;
         }
         self.named += 1;
         let reads_as_keyword = self.at.has_subcommands() && self.at.find_subcommand(text).is_some();
         if reads_as_keyword || text.starts_with('-') {
-            self.out.push(format!("{MARK}{text}").into());
+            self.push(format!("{MARK}{text}"));
         } else {
-            self.out.push(text.into());
+            self.push(text);
         }
         None
     }
@@ -150,86 +204,13 @@ impl<'a> Reader<'a> {
     fn pair(&mut self, key: &str, value: &OsStr) {
         let mut joined = OsString::from(format!("--{key}="));
         joined.push(value);
-        self.out.push(joined);
-    }
-
-    /// Takes an option; true when the word behind it is its value.
-    fn option(&mut self, text: &str) -> bool {
-        let known = |short: char| self.arguments().any(|arg| arg.get_short() == Some(short));
-        let long = match text.strip_prefix("--") {
-            Some(long) => Some(long.to_owned()),
-            // A cluster of short options, else a long one with a single dash.
-            None if text[1..].chars().all(known) => None,
-            None => self.long_named(&text[1..]).map(str::to_owned),
-        };
-        match long {
-            Some(long) => {
-                let long = self.whole(long);
-                self.out.push(format!("--{long}").into());
-                let arg = self.arguments().find(|arg| {
-                    arg.get_long()
-                        .is_some_and(|name| !long.is_empty() && name.starts_with(&long))
-                });
-                arg.is_some_and(takes_value)
-            }
-            None => {
-                self.out.push(text.into());
-                let last = text.chars().last();
-                self.arguments()
-                    .any(|arg| arg.get_short() == last && takes_value(arg))
-            }
-        }
-    }
-
-    /// Where options begin alike, the one that every command has: iproute2's abbreviations stay
-    /// what they are.
-    fn whole(&self, long: String) -> String {
-        let (name, value) = long.split_at(long.find('=').unwrap_or(long.len()));
-        let begun = |long: &&str| !name.is_empty() && long.starts_with(name);
-        let longs = self.arguments().filter_map(Arg::get_long).filter(begun);
-        let alike: Vec<_> = longs.collect();
-        let common = self.root.get_arguments().filter_map(Arg::get_long);
-        match &common.filter(begun).collect::<Vec<_>>()[..] {
-            [meant] if alike.len() > 1 && !alike.contains(&name) => format!("{meant}{value}"),
-            _ => long,
-        }
-    }
-
-    /// The one long option that begins with the word, whatever its case: `-Version`.
-    fn long_named(&self, word: &str) -> Option<&'a str> {
-        let name = word
-            .split_once('=')
-            .map_or(word, |(name, _)| name)
-            .to_lowercase();
-        let mut longs = self
-            .arguments()
-            .filter_map(Arg::get_long)
-            .filter(|long| long.starts_with(&name));
-        match (longs.next(), longs.next()) {
-            (Some(long), None) => Some(long),
-            _ => None,
-        }
-    }
-
-    fn arguments(&self) -> impl Iterator<Item = &'a Arg> {
-        let (root, at) = (self.root, self.at);
-        let own = at.get_arguments().filter(move |_| !std::ptr::eq(root, at));
-        // The first above is the root itself.
-        let above = self.above.iter().skip(1);
-        let global = above.flat_map(|command| command.get_arguments());
-        let global = global.filter(|arg| arg.is_global_set());
-        root.get_arguments().chain(global).chain(own)
+        self.push(joined);
     }
 }
 
 /// Whether the option may stand without dashes.
 fn is_key(arg: &Arg) -> bool {
     arg.get_help_heading() == Some(WORDS)
-}
-
-fn takes_value(arg: &Arg) -> bool {
-    // Where the value stands behind a `=` or not at all, the next word is another one.
-    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && !arg.is_require_equals_set()
 }
 
 #[cfg(test)]
@@ -259,6 +240,7 @@ mod tests {
             ("rdma sys set p on", "system set privileged-qkey on"),
             ("rdma dev help", "dev --help"),
             ("rdma h", "--help"),
+            ("rdma mon h", "monitor --help"),
             ("rdma devi", "devi"),
             ("rdma dev bogus", "dev bogus"),
         ] {
@@ -275,7 +257,9 @@ mod tests {
             ("rdma -Version", "--version"),
             ("rdma -oneline l", "--oneline link"),
             ("rdma --netns pod1 d s", "--netns pod1 dev show"),
-            ("rdma --netn show d s", "--netn show dev show"),
+            ("rdma --netn show d s", "--netns show dev show"),
+            ("rdma d s -netns=Pod -d", "dev show --netns=Pod -d"),
+            ("rdma mon -ker -j --all", "monitor --kernel -j --all-netns"),
             ("rdma --netns=pod1 d", "--netns=pod1 dev"),
             ("rdma -dd dev", "-dd dev"),
             ("rdma dev show -- -x", "dev show \u{e000}-x"),

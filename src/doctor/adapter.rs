@@ -3,6 +3,7 @@
 use super::Facts;
 use crate::kernel::NetlinkError;
 use crate::kernel::Sysfs;
+use crate::netdev::vf_list;
 use crate::pci::device;
 use crate::pci::function::{self, Function, Role};
 use crate::sriov::pf::{self, Pf, Vf};
@@ -47,6 +48,8 @@ pub struct Adapter {
     pub seat: Seat,
     /// The interface that speaks for the VFs.
     pub link: Option<Link>,
+    /// The kernel has no room for what it says of them.
+    pub is_cut: bool,
     /// The VFs.
     pub vfs: Vec<VfSeat>,
 }
@@ -141,7 +144,7 @@ pub(super) fn list(facts: &Facts<'_>) -> Vec<Adapter> {
         if !is_ours(seat) && !vfs.iter().any(|(_, seat)| is_ours(seat)) {
             continue;
         }
-        let link = speaker(facts, seat);
+        let Speaker { link, is_cut } = speaker(facts, seat);
         let told = |index: u16| {
             let mut told = link.as_ref()?.vfs.iter();
             told.find(|vf| vf.index == u32::from(index)).copied()
@@ -155,6 +158,7 @@ pub(super) fn list(facts: &Facts<'_>) -> Vec<Adapter> {
             vfs: vfs.collect(),
             seat: seat.clone(),
             link,
+            is_cut,
             pf,
         });
     }
@@ -162,34 +166,50 @@ pub(super) fn list(facts: &Facts<'_>) -> Vec<Adapter> {
 }
 
 /// The interface of a PF that tells of VFs, or else its first.
-fn speaker(facts: &Facts<'_>, seat: &Seat) -> Option<Link> {
-    let mut first = None;
+#[derive(Default)]
+struct Speaker {
+    link: Option<Link>,
+    is_cut: bool,
+}
+
+fn speaker(facts: &Facts<'_>, seat: &Seat) -> Speaker {
+    let mut first = Speaker::default();
     for netdev in &seat.netdevs {
-        let Some(link) = ask(facts, facts.host.sysfs(), netdev) else {
-            continue;
-        };
-        if !link.vfs.is_empty() {
-            return Some(link);
+        let asked = ask(facts, facts.host.sysfs(), netdev);
+        if asked.link.as_ref().is_some_and(|link| !link.vfs.is_empty()) {
+            return asked;
         }
-        first = first.or(Some(link));
+        if first.link.is_none() {
+            first = asked;
+        }
     }
     first
 }
 
-fn ask(facts: &Facts<'_>, sysfs: &Sysfs, netdev: &IfName) -> Option<Link> {
-    let index = sysfs.read(format!("class/net/{netdev}/ifindex")).ok()?;
-    let index: u32 = index.parse().ok()?;
-    let asked = facts
-        .host
-        .route()
-        .and_then(|mut conn| conn.get(&get(index, true), Link::decode));
+fn ask(facts: &Facts<'_>, sysfs: &Sysfs, netdev: &IfName) -> Speaker {
+    let index = sysfs.read(format!("class/net/{netdev}/ifindex")).ok();
+    let Some(index) = index.and_then(|index| index.parse::<u32>().ok()) else {
+        return Speaker::default();
+    };
+    let asked = facts.host.route().and_then(|mut conn| {
+        Ok(match vf_list::of(&mut conn, index)? {
+            Some(link) => Speaker {
+                link: Some(link),
+                is_cut: false,
+            },
+            None => Speaker {
+                link: Some(conn.get(&get(index, false), Link::decode)?),
+                is_cut: true,
+            },
+        })
+    });
     match asked {
-        Ok(link) => Some(link),
+        Ok(speaker) => speaker,
         // It went away meanwhile.
-        Err(NetlinkError::Refused(_)) => None,
+        Err(NetlinkError::Refused(_)) => Speaker::default(),
         Err(error) => {
             facts.netlink_gap(&format!("ip link show {netdev}"), &error);
-            None
+            Speaker::default()
         }
     }
 }

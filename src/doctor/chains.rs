@@ -1,43 +1,14 @@
-//! The configuration files of CNI: what cannot be read, what cannot work, what is not meant so.
+//! The configuration files of CNI: what cannot be read, and chains that cannot work.
 
 use serde_json::{Map, Value};
 
 use super::chain_file::{ChainFile, Content, is, member};
-use super::{Facts, Finding, Id};
+use super::{Facts, Finding, Id, chain_keys};
 use crate::types::NetnsMode;
-use crate::types::near::near;
 
-const RDMA: &str = "rdma";
-const IB_SRIOV: &str = "ib-sriov";
-const ISOLATION: &str = "rdmaIsolation";
-
-/// Keys of every plugin (`types.NetConf` of CNI), and those that Multus and runtimes put in.
-const COMMON: [&str; 13] = [
-    "cniVersion",
-    "name",
-    "type",
-    "args",
-    "capabilities",
-    "runtimeConfig",
-    "ipam",
-    "dns",
-    "prevResult",
-    "deviceID",
-    "pciBusID",
-    "logLevel",
-    "logFile",
-];
-const OF_IB_SRIOV: [&str; 5] = [
-    "pkey",
-    "link_state",
-    ISOLATION,
-    "ibKubernetesEnabled",
-    "vfioPciMode",
-];
-
-/// Keys whose value says yes or no.
-const SWITCHES: [&str; 3] = [ISOLATION, "ibKubernetesEnabled", "vfioPciMode"];
-const LINK_STATES: [&str; 3] = ["auto", "enable", "disable"];
+pub(super) const RDMA: &str = "rdma";
+pub(super) const IB_SRIOV: &str = "ib-sriov";
+pub(super) const ISOLATION: &str = "rdmaIsolation";
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -52,8 +23,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
                 found.extend(together(chain, content));
                 found.extend(first(chain, content));
                 found.extend(shared_mode(facts, chain, content));
-                found.extend(unknown_keys(chain, content));
-                found.extend(values(chain, content));
+                found.extend(chain_keys::unknown(facts, chain, content));
+                found.extend(chain_keys::values(chain, content));
             }
         }
     }
@@ -94,7 +65,7 @@ fn together(chain: &ChainFile, content: &Content) -> Option<Finding> {
                 chain.path.as_str(),
                 format!("{places}; {ISOLATION} is {isolation}"),
             )
-            .advise(format!("leave the RDMA device to {IB_SRIOV}"))
+            .advise(format!("remove rdma from the list of plugins, and set \"{ISOLATION}\": true for {IB_SRIOV}, which moves both"))
             .write(
                 chain.path.as_str(),
                 content.with_plugins(isolated.collect()),
@@ -139,85 +110,4 @@ fn shared_mode(facts: &Facts<'_>, chain: &ChainFile, content: &Content) -> Optio
             .saw("rdma system show", "netns shared")
             .run("rdmactl system set netns exclusive --persist")
     })
-}
-
-/// Of the two plugins that are this project's business.
-fn known_keys(plugin: &Map<String, Value>) -> Option<Vec<&'static str>> {
-    if is(plugin, RDMA) {
-        Some(COMMON.to_vec())
-    } else if is(plugin, IB_SRIOV) {
-        Some([&COMMON[..], &OF_IB_SRIOV].concat())
-    } else {
-        None
-    }
-}
-
-fn unknown_keys(chain: &ChainFile, content: &Content) -> Option<Finding> {
-    let mut finding = Finding::about(Id::ChainsUnknownKey, chain.path.as_str());
-    for (at, plugin) in content.plugins.iter().enumerate() {
-        let Some(known) = known_keys(plugin) else {
-            continue;
-        };
-        let is_known = |key: &str| known.iter().any(|known| known.eq_ignore_ascii_case(key));
-        // The runtime's own, and what people write for each other.
-        let is_others = |key: &str| key.starts_with("cni.dev/") || key.starts_with('_');
-        for key in plugin
-            .keys()
-            .filter(|key| !is_known(key) && !is_others(key))
-        {
-            let hint = match (key.as_str(), near(key, known.iter().copied()).first()) {
-                ("guid", _) => {
-                    "; a GUID goes to args.cni.guid or runtimeConfig.infinibandGUID".to_owned()
-                }
-                (_, Some(near)) => format!("; {near} is one that it reads"),
-                (_, None) => String::new(),
-            };
-            let place = format!("{}, plugin {}", chain.path, at + 1);
-            finding = finding.saw(place, format!("\"{key}\"{hint}"));
-        }
-    }
-    (!finding.evidence.is_empty())
-        .then(|| finding.advise("write the key that is meant, or take it out"))
-}
-
-fn values(chain: &ChainFile, content: &Content) -> Option<Finding> {
-    let mut finding = Finding::about(Id::ChainsValue, chain.path.as_str());
-    for (at, plugin) in content.plugins.iter().enumerate() {
-        let Some(_) = known_keys(plugin) else {
-            continue;
-        };
-        for (key, wanted) in wrong(plugin) {
-            let place = format!("{}, plugin {}", chain.path, at + 1);
-            finding = finding.saw(place, format!("\"{key}\" must be {wanted}"));
-        }
-    }
-    (!finding.evidence.is_empty()).then(|| finding.advise("write a value that the plugin takes"))
-}
-
-/// Keys with a value that their plugin refuses, and what it would take.
-fn wrong(plugin: &Map<String, Value>) -> Vec<(&'static str, &'static str)> {
-    let mut wrong = Vec::new();
-    if member(plugin, "deviceID").is_some_and(|value| !value.is_string()) {
-        wrong.push(("deviceID", "a string"));
-    }
-    if !is(plugin, IB_SRIOV) {
-        return wrong;
-    }
-    for key in SWITCHES {
-        if member(plugin, key).is_some_and(|value| !value.is_boolean()) {
-            wrong.push((key, "true or false, without quotes"));
-        }
-    }
-    let state = member(plugin, "link_state");
-    if state.is_some_and(|state| !state.as_str().is_some_and(|s| LINK_STATES.contains(&s))) {
-        wrong.push(("link_state", "auto, enable or disable"));
-    }
-    let ipam = member(plugin, "ipam").and_then(Value::as_object);
-    if ipam.is_some_and(|ipam| is(ipam, "dhcp")) {
-        wrong.push((
-            "ipam.type",
-            "another than dhcp, which does not work on IPoIB",
-        ));
-    }
-    wrong
 }

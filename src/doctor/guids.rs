@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::adapter::{Adapter, INFINIBAND, VfSeat};
 use super::finding::ranges;
 use super::{Facts, Finding, Id};
+use crate::sriov::derived_guid::derived;
 use crate::sriov::pf::Vf;
 use crate::types::{Guid, PciAddr};
 
@@ -197,46 +198,15 @@ struct Spare {
 }
 
 impl Spare {
-    /// A GUID of the PF's own, for a VF: vendors fill the middle of an EUI-64 with 03:00 or ff:fe,
-    /// and there the index goes; the bit for locally administered ones is set, so that it is no
-    /// adapter's. `None` when the PF's has another form, or somebody has the result.
+    /// The GUID of a VF that follows from the PF's own, as `ib-sriov` makes it. `None` when the PF
+    /// tells none, or somebody has the result.
     fn derived(&mut self, adapter: &Adapter, index: u16) -> Option<Guid> {
         let link = adapter.link.as_ref()?;
         let of_port: &[u8; 8] = (link.hardware == INFINIBAND)
             .then(|| link.address.last_chunk())
             .flatten()?;
-        let guid = derived(*of_port, index)?;
+        let of_port = Some(Guid::from_bytes(*of_port)).filter(|guid| guid.is_assignable())?;
+        let guid = derived(of_port, index, "")?;
         self.taken.insert(guid).then_some(guid)
-    }
-}
-
-fn derived(mut bytes: [u8; 8], index: u16) -> Option<Guid> {
-    const LOCAL: u8 = 2;
-    let filler = [bytes[3], bytes[4]];
-    if !matches!(filler, [0x03, 0x00] | [0xff, 0xfe]) || bytes[0] & LOCAL != 0 {
-        return None;
-    }
-    let number = index.checked_add(1)?.to_be_bytes();
-    if matches!(number, [0x03, 0x00] | [0xff, 0xfe]) {
-        return None;
-    }
-    bytes[0] |= LOCAL;
-    [bytes[3], bytes[4]] = number;
-    Some(Guid::from_bytes(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_guid_for_a_vf() {
-        let pf = [0xb8, 0x59, 0x9f, 0x03, 0x00, 0xf9, 0x8f, 0x86];
-        let of = |pf, index| derived(pf, index).map(|guid: Guid| guid.to_string());
-        assert_eq!(of(pf, 0).as_deref(), Some("ba:59:9f:00:01:f9:8f:86"));
-        assert_eq!(of(pf, 5).as_deref(), Some("ba:59:9f:00:06:f9:8f:86"));
-        assert_eq!(of(pf, 0x2ff), None);
-        assert_eq!(of(pf, u16::MAX), None);
-        assert_eq!(of([0; 8], 0), None);
     }
 }

@@ -7,6 +7,7 @@
 mod adapter;
 mod area;
 mod chain_file;
+mod chain_keys;
 mod chains;
 mod cni_folders;
 mod devices;

@@ -11,9 +11,6 @@ use crate::types::shell::quoted;
 /// The plugins that are this project's business.
 const NAMES: [&str; 2] = ["rdma", "ib-sriov"];
 
-/// The one that this program is under its name.
-const OURS: &str = "rdma";
-
 const OWN: &str = "/proc/self/exe";
 
 /// Programs written in Go have 4 to 40 MB.
@@ -33,11 +30,27 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
                 continue;
             };
             there.push(name);
-            found.extend(examine(facts, &own, &path, name, &entry));
+            found.extend(examine(facts, &own, folder, name, &entry));
         }
     }
     found.extend(missing(facts, &own, &there));
     found
+}
+
+/// A file of this name that is another program: what runtimes start then does not read all that
+/// this program reads.
+pub(super) fn stranger(facts: &Facts<'_>, name: &str) -> Option<String> {
+    let own = Own::find(facts);
+    let folders = facts.cni_folders().bin.iter();
+    let mut places = folders.map(|folder| format!("{folder}/{name}"));
+    places.find(|path| {
+        let entry = facts.file(entry::look(&facts.host.path(path)));
+        entry.is_some_and(|entry| {
+            let strange = |program: Vec<u8>| build_mark::version(&program).is_none();
+            let is_whole = entry.kind == Kind::File && entry.size > 0;
+            is_whole && !own.is(facts, path, &entry) && facts.program(path).is_some_and(strange)
+        })
+    })
 }
 
 /// This program.
@@ -60,17 +73,47 @@ impl Own {
         }
     }
 
-    fn install(&self, path: &str) -> String {
-        format!("install -m 755 {} {}", self.path, quoted(path))
+    /// The command that puts this program there under this name: as a second name of the other
+    /// plugin, where that is this program.
+    fn install(&self, facts: &Facts<'_>, folder: &str, name: &str) -> String {
+        let path = quoted(&format!("{folder}/{name}"));
+        let twins = NAMES.into_iter().filter(|other| *other != name);
+        let twin = twins.map(|other| format!("{folder}/{other}")).find(|twin| {
+            let entry = facts.file(entry::look(&facts.host.path(twin)));
+            entry.is_some_and(|entry| self.is(facts, twin, &entry))
+        });
+        match twin {
+            Some(twin) => format!("ln -f {} {path}", quoted(&twin)),
+            None => format!("install -m 755 {} {path}", self.path),
+        }
+    }
+
+    /// Whether a file is this program: the same file, or one with the same content.
+    fn is(&self, facts: &Facts<'_>, path: &str, entry: &Entry) -> bool {
+        let is_alike = || {
+            let ours = file::read_regular(&facts.host.path(OWN), MAX_PROGRAM);
+            ours.is_ok_and(|ours| ours.is_some() && ours == facts.program(path))
+        };
+        self.identity == Some(entry.identity)
+            || entry.kind == Kind::File && self.size == entry.size && is_alike()
     }
 }
 
-fn examine(facts: &Facts<'_>, own: &Own, path: &str, name: &str, entry: &Entry) -> Option<Finding> {
-    // Only under this name is this program the remedy.
-    let cure = |finding: Finding| match name == OURS {
-        true => finding.run(own.install(path)),
-        false => finding.advise("install the plugin anew"),
-    };
+impl Facts<'_> {
+    fn program(&self, path: &str) -> Option<Vec<u8>> {
+        self.file(file::read_regular(&self.host.path(path), MAX_PROGRAM))
+    }
+}
+
+fn examine(
+    facts: &Facts<'_>,
+    own: &Own,
+    folder: &str,
+    name: &str,
+    entry: &Entry,
+) -> Option<Finding> {
+    let path = &*format!("{folder}/{name}");
+    let cure = |finding: Finding| finding.run(own.install(facts, folder, name));
     if entry.kind == Kind::Dangling {
         let target = entry
             .target
@@ -99,17 +142,10 @@ fn examine(facts: &Facts<'_>, own: &Own, path: &str, name: &str, entry: &Entry) 
             _ => cure(finding),
         });
     }
-    if own.identity == Some(entry.identity) {
+    if own.is(facts, path, entry) {
         return None;
     }
-    let program = facts.file(file::read_regular(&facts.host.path(path), MAX_PROGRAM))?;
-    let is_same = || {
-        let ours = file::read_regular(&facts.host.path(OWN), MAX_PROGRAM).ok()??;
-        (ours == program).then_some(())
-    };
-    if own.size == entry.size && is_same().is_some() {
-        return None;
-    }
+    let program = facts.program(path)?;
     Some(match build_mark::version(&program) {
         Some(version) => {
             let this = env!("CARGO_PKG_VERSION");
@@ -124,12 +160,7 @@ fn examine(facts: &Facts<'_>, own: &Own, path: &str, name: &str, entry: &Entry) 
                 None => "no build of rdmactl",
             };
             let finding = Finding::about(Id::PluginsForeign, path).saw(path, kind);
-            match name == OURS {
-                true => finding
-                    .advise("if this program is to serve instead, put it in its place: configurations and state files are the same")
-                    .run(own.install(path)),
-                false => finding.advise("nothing, if it is meant to be there: rdmactl does not serve as this plugin"),
-            }
+            cure(finding.advise("if this program is to serve instead, put it in its place: configurations and state files are the same"))
         }
     })
 }
@@ -150,10 +181,7 @@ fn missing(facts: &Facts<'_>, own: &Own, there: &[&str]) -> Vec<Finding> {
             }
             let folder = folders.first().map_or("/opt/cni/bin", String::as_str);
             let finding = finding.saw(folders.join(" "), "do not have it");
-            Some(match name == OURS {
-                true => finding.run(own.install(&format!("{folder}/{name}"))),
-                false => finding.advise(format!("install it in {folder}")),
-            })
+            Some(finding.run(own.install(facts, folder, name)))
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use netlink_sys::Socket;
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::child::{self, Outcome};
 use crate::wire::nldev::event;
@@ -56,14 +57,24 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Every answer but a listing fits here: `NLMSG_DEFAULT_SIZE` (`include/net/netlink.h`) is less.
-const SMALL: usize = 8 * 1024;
-/// The kernel makes each part of a listing as large as the reader's largest buffer so far, at most
-/// this (`netlink_recvmsg`, `net/netlink/af_netlink.c`). It pays where parts come full; devices come
-/// one to a part, whatever room there is.
+/// The most that the kernel puts in a part of a listing. It pays where many parts come full.
 const LARGE: usize = 32 * 1024;
-/// A part larger than this is taken for a full one.
-const FULL: usize = 2 * 1024;
+/// So many full parts in a row are many.
+const MANY: u32 = 3;
+
+/// Room for every answer but a full part of a listing: what the kernel makes an answer in
+/// (`NLMSG_GOODSIZE`, `include/linux/netlink.h`).
+///
+/// A part of a listing is made as large as the reader's largest buffer so far (`netlink_dump`,
+/// `net/netlink/af_netlink.c`), and all of it is cleared: one byte more here, and each takes twice
+/// the memory. Devices come one to a part, whatever room there is.
+fn small() -> usize {
+    /// `struct skb_shared_info`, which ends the same memory.
+    const OVERHEAD: usize = 320;
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    let page = page.and_then(|size| usize::try_from(size).ok());
+    page.unwrap_or(4096).clamp(4096, 8192) - OVERHEAD
+}
 
 /// Announcements come in bursts: 120 VFs that go take several hundred at once.
 const EVENT_BUFFER: usize = 2 * 1024 * 1024;
@@ -94,13 +105,14 @@ pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
     }
-    // NETLINK_RDMA's answers are at most 8 KiB (NLMSG_DEFAULT_SIZE), its listings 32 KiB, and it sends a datagram for
-    // each device: a look at every one of them would double the system calls.
+    // NETLINK_RDMA's answers have a limit, and it sends a datagram for each device: a look at every one of them
+    // would double the system calls.
     let peeks = protocol != Protocol::Rdma;
     Ok(Box::new(KernelSocket {
         socket,
         peeks,
-        room: if peeks { LARGE } else { SMALL },
+        room: if peeks { LARGE } else { small() },
+        full: 0,
     }))
 }
 
@@ -111,6 +123,8 @@ struct KernelSocket {
     peeks: bool,
     /// Bytes that are set aside for a datagram.
     room: usize,
+    /// How many datagrams in a row have nearly filled it.
+    full: u32,
 }
 
 impl Datagrams for KernelSocket {
@@ -145,7 +159,9 @@ impl Datagrams for KernelSocket {
             }
             into.reserve(self.room);
             let (size, sender) = retry(|| self.socket.recv_from(into, libc::MSG_TRUNC))?;
-            if size > FULL {
+            let is_full = size > self.room / 4 * 3;
+            self.full = if is_full { self.full + 1 } else { 0 };
+            if self.full == MANY {
                 self.room = self.room.max(LARGE);
             }
             if size > into.len() {

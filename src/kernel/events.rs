@@ -1,7 +1,8 @@
 //! `Events`: what the kernel announces over a netlink socket.
 
 use super::datagrams::Datagrams;
-use super::netlink::{Messages, NetlinkError, lost};
+use super::messages::Messages;
+use super::netlink::{NetlinkError, lost};
 
 /// Announcements, as they come; nothing is ever sent.
 pub struct Events {

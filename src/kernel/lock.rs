@@ -1,17 +1,38 @@
 //! `Lock`: an advisory lock on a file, waited for with a limit, whose holder can be named.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Host;
 use super::file::{self, FileError};
+use super::lock_holder::{self, Holder};
 
-/// Longest pause between two tries.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How often a waiter looks whether the lock has changed hands.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long to wait for a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// As long as the same process has it.
+    pub with_one: Duration,
+    /// With all who have it before us.
+    pub in_all: Duration,
+}
+
+impl From<Duration> for Patience {
+    /// So long, whoever has it.
+    fn from(limit: Duration) -> Self {
+        Self {
+            with_one: limit,
+            in_all: limit,
+        }
+    }
+}
 
 /// What becomes of the file when the lock is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,21 +41,6 @@ pub enum Lifetime {
     Kept,
     /// It goes: only programs that look twice, as this one does, lock it.
     Removed,
-}
-
-/// Who has a lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// The process.
-    pub pid: u32,
-    /// Its command, at most 15 bytes.
-    pub command: String,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} ({})", self.pid, self.command)
-    }
 }
 
 /// Why a lock was not had.
@@ -68,49 +74,56 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Locks the file at an absolute path of the machine, made when it is not there.
+    /// Locks the file at an absolute path of the machine, made when it is not there. The kernel
+    /// gives it to those who wait in the order that they came (`locks_insert_block`, `fs/locks.c`).
     ///
     /// # Errors
     /// [`LockError`].
     pub fn acquire(
         host: &Host,
         absolute: &str,
-        limit: Duration,
+        patience: impl Into<Patience>,
         lifetime: Lifetime,
     ) -> Result<Self, LockError> {
         let path = host.path(absolute);
-        let fail = |source| FileError {
-            verb: "lock",
-            path: path.clone(),
-            source,
-        };
-        let begun = Instant::now();
-        let mut pause = Duration::from_millis(1);
+        let mut wait = Wait::new(host, &path, patience.into());
         loop {
-            let file = open(&path)?;
+            let mut file = open(&path)?;
             match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => {
-                    return Ok(Self {
-                        file,
-                        path,
-                        lifetime,
-                    });
-                }
-                // Its last holder removed it between our two calls: that was another lock.
-                Ok(()) => continue,
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(fail(error).into()),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => file = wait.until_locked(file)?,
+                Err(TryLockError::Error(error)) => return Err(wait.failed(error)),
             }
-            let waited = begun.elapsed();
-            if waited >= limit {
-                return Err(LockError::Busy {
-                    holder: holder(host, &file),
+            // Else its last holder removed it between our two calls: that was another lock.
+            if is_at(&file, &path) {
+                return Ok(Self {
+                    file,
                     path,
-                    waited,
+                    lifetime,
                 });
             }
-            sleep(pause.min(limit - waited));
-            pause = (pause * 2).min(PAUSE);
+        }
+    }
+
+    /// Removes a file that nobody locks any more, such as one whose holder was killed.
+    pub fn clear(host: &Host, absolute: &str) {
+        if host.path(absolute).exists() {
+            // One that is locked is in use, and one that cannot be removed locks as well as a new one.
+            drop(Self::acquire(
+                host,
+                absolute,
+                Duration::ZERO,
+                Lifetime::Removed,
+            ));
+        }
+    }
+
+    /// As [`Self::clear`], for every file of a folder.
+    pub fn clear_all(host: &Host, folder: &str) {
+        for name in file::list(&host.path(folder)).unwrap_or_default() {
+            if let Some(name) = name.to_str() {
+                Self::clear(host, &format!("{folder}/{name}"));
+            }
         }
     }
 }
@@ -122,6 +135,85 @@ impl Drop for Lock {
             let _ = fs::remove_file(&self.path);
         }
         let _ = self.file.unlock();
+    }
+}
+
+/// A waiter in the queue for a lock.
+struct Wait<'a> {
+    host: &'a Host,
+    path: &'a Path,
+    patience: Patience,
+    begun: Instant,
+    /// Who has it, and since when that is known.
+    before: (Option<u32>, Instant),
+}
+
+impl<'a> Wait<'a> {
+    fn new(host: &'a Host, path: &'a Path, patience: Patience) -> Self {
+        let begun = Instant::now();
+        Self {
+            host,
+            path,
+            patience,
+            begun,
+            before: (None, begun),
+        }
+    }
+
+    /// The file, once it is locked.
+    fn until_locked(&mut self, file: File) -> Result<File, LockError> {
+        self.before = (lock_holder::pid(self.host, &file), Instant::now());
+        if self.left().is_zero() {
+            return Err(self.busy(&file));
+        }
+        let (sender, receiver) = mpsc::channel();
+        // The lock belongs to both descriptors: it is gone when the last one is closed, and so is one
+        // that a thread gets for which nobody waits any more.
+        let queued = file.try_clone().map_err(|error| self.failed(error))?;
+        thread::Builder::new()
+            .name("lock".to_owned())
+            .spawn(move || sender.send(queued.lock()))
+            .map_err(|error| self.failed(error))?;
+        loop {
+            match receiver.recv_timeout(LOOK.min(self.left())) {
+                Ok(Ok(())) => return Ok(file),
+                Ok(Err(error)) => return Err(self.failed(error)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.failed(io::ErrorKind::Interrupted.into()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = lock_holder::pid(self.host, &file);
+            if now != self.before.0 {
+                self.before = (now, Instant::now());
+            }
+            if self.left().is_zero() {
+                return Err(self.busy(&file));
+            }
+        }
+    }
+
+    fn left(&self) -> Duration {
+        let with_one = self.patience.with_one;
+        let with_one = with_one.saturating_sub(self.before.1.elapsed());
+        let in_all = self.patience.in_all.saturating_sub(self.begun.elapsed());
+        with_one.min(in_all)
+    }
+
+    fn busy(&self, file: &File) -> LockError {
+        LockError::Busy {
+            path: self.path.to_owned(),
+            holder: lock_holder::find(self.host, file),
+            waited: self.begun.elapsed(),
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> LockError {
+        LockError::File(FileError {
+            verb: "lock",
+            path: self.path.to_owned(),
+            source,
+        })
     }
 }
 
@@ -152,32 +244,6 @@ fn is_at(file: &File, path: &Path) -> bool {
         (Ok(ours), Ok(there)) => same(ours, there),
         _ => false,
     }
-}
-
-/// Finds the file in `/proc/locks`: `1: FLOCK  ADVISORY  WRITE 812 00:1a:3456 0 EOF`.
-fn holder(host: &Host, file: &File) -> Option<Holder> {
-    let inode = file.metadata().ok()?.ino();
-    let locks = file::read(&host.path("/proc/locks"), 4 * 1024 * 1024).ok()??;
-    let pid = String::from_utf8_lossy(&locks)
-        .lines()
-        .find_map(|line| pid_of(line, inode))?;
-    let comm = host.path("/proc").join(pid.to_string()).join("comm");
-    let command = match file::read(&comm, 64) {
-        Ok(Some(bytes)) => super::procfs::printable(String::from_utf8_lossy(&bytes).trim_end()),
-        _ => "gone".to_owned(),
-    };
-    Some(Holder { pid, command })
-}
-
-/// Filesystems like overlayfs and btrfs show another device number there than `stat` does, so
-/// the inode has to be enough.
-fn pid_of(line: &str, inode: u64) -> Option<u32> {
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, "FLOCK", _, _, pid, place, ..] = words.as_slice() else {
-        return None;
-    };
-    let (_, last) = place.rsplit_once(':')?;
-    (last.parse() == Ok(inode)).then(|| pid.parse().ok())?
 }
 
 #[cfg(test)]
@@ -220,10 +286,65 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_that_changes_hands_is_waited_for() {
+        let machine = Machine::new().file("proc/locks", "");
+        let host = machine.host();
+        let held = Lock::acquire(&host, "/run/x/lock", Duration::ZERO, Lifetime::Kept).unwrap();
+        let inode = held.file.metadata().unwrap().ino();
+        let held_by = |pid: u32| {
+            let line = format!("1: FLOCK  ADVISORY  WRITE {pid} 00:1a:{inode} 0 EOF\n");
+            fs::write(machine.path("proc/locks.new"), line).unwrap();
+            fs::rename(machine.path("proc/locks.new"), machine.path("proc/locks")).unwrap();
+        };
+        let wait = |with_one, in_all| {
+            let patience = Patience {
+                with_one: Duration::from_millis(with_one),
+                in_all: Duration::from_millis(in_all),
+            };
+            let begun = Instant::now();
+            let got = Lock::acquire(&host, "/run/x/lock", patience, Lifetime::Kept);
+            (got, begun.elapsed())
+        };
+        held_by(1);
+        let (got, took) = wait(300, 60_000);
+        assert!(matches!(got, Err(LockError::Busy { .. })), "{got:?}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait(2000, 60_000));
+            for pid in 2..7 {
+                thread::sleep(Duration::from_millis(900));
+                held_by(pid);
+            }
+            drop(held);
+            let (got, took) = waiter.join().unwrap();
+            assert!(got.is_ok() && took > Duration::from_secs(4), "{took:?}");
+        });
+        // However often it changes hands, there is an end.
+        let _held = Lock::acquire(&host, "/run/x/lock", Duration::ZERO, Lifetime::Kept).unwrap();
+        let (got, _) = wait(60_000, 300);
+        assert!(matches!(got, Err(LockError::Busy { .. })), "{got:?}");
+    }
+
+    #[test]
+    fn only_what_nobody_locks_is_cleared() {
+        let machine = Machine::new().file("run/x/left", "");
+        let host = machine.host();
+        let held = Lock::acquire(&host, "/run/x/held", Duration::ZERO, Lifetime::Kept).unwrap();
+        Lock::clear_all(&host, "/run/x");
+        Lock::clear_all(&host, "/run/nowhere");
+        assert!(!machine.path("run/x/left").exists());
+        assert!(machine.path("run/x/held").exists());
+        drop(held);
+        Lock::clear(&host, "/run/x/held");
+        Lock::clear(&host, "/run/x/none");
+        assert!(file::list(&machine.path("run/x")).unwrap().is_empty());
+    }
+
+    #[test]
     fn a_file_that_goes_still_excludes() {
         let machine = Machine::new();
         let (inside, most) = (AtomicU32::new(0), AtomicU32::new(0));
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {

@@ -1,17 +1,15 @@
 //! `Conn`: requests, acknowledgements and listings over one netlink socket.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use netlink_packet_core::{
-    NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkBuffer,
-};
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN};
 use nix::errno::Errno;
 
 use super::child::Outcome;
 use super::datagrams::{Datagrams, Protocol};
-use crate::wire::extack::ErrorReply;
-use crate::wire::request::HEADER_LEN;
+use super::messages::{Messages, verdict};
 use crate::wire::{DecodeError, Request};
 
 /// How often a listing is begun again when the kernel says that it changed meanwhile.
@@ -81,6 +79,7 @@ pub struct Conn {
     datagrams: Box<dyn Datagrams>,
     sequence: u32,
     buffer: Vec<u8>,
+    indexes: BTreeMap<String, u32>,
 }
 
 impl Conn {
@@ -90,6 +89,21 @@ impl Conn {
             datagrams,
             sequence: 0,
             buffer: Vec::new(),
+            indexes: BTreeMap::new(),
+        }
+    }
+
+    /// The index of the device that was listed last under this name. It may be gone, or be called
+    /// otherwise by now: the answer to a question by index tells.
+    pub fn index_of(&self, name: &str) -> Option<u32> {
+        self.indexes.get(name).copied()
+    }
+
+    /// Keeps the names and indexes of a listing for the commands to come over this socket.
+    pub fn keep_indexes(&mut self, listed: impl IntoIterator<Item = (String, u32)>) {
+        self.indexes.clear();
+        for (name, index) in listed {
+            self.indexes.entry(name).or_insert(index);
         }
     }
 
@@ -133,12 +147,17 @@ impl Conn {
         decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
     ) -> Result<T, NetlinkError> {
         let mut found = None;
-        self.exchange(request, |body| {
+        let mut data = |body: &[u8]| {
             if found.is_none() {
                 found = Some(decode(body)?);
             }
             Ok(())
-        })?;
+        };
+        match self.exchange(request, &mut data) {
+            // An answer that had no room is lost, and finds room when asked for again.
+            Err(NetlinkError::Overrun) => self.exchange(request, &mut data)?,
+            outcome => outcome?,
+        };
         Ok(found.ok_or(DecodeError::Missing("data message"))?)
     }
 
@@ -200,7 +219,7 @@ impl Conn {
             let mut datagram = Vec::new();
             for question in questions {
                 self.sequence = self.sequence.wrapping_add(1);
-                datagram.extend(question.datagram(self.sequence));
+                question.put_behind(&mut datagram, self.sequence);
             }
             self.datagrams
                 .send(&datagram)
@@ -301,62 +320,4 @@ enum Completeness {
     Whole,
     Interrupted,
     Overrun,
-}
-
-pub(super) struct Message<'a> {
-    pub(super) kind: u16,
-    flags: u16,
-    sequence: u32,
-    pub(super) body: &'a [u8],
-}
-
-/// Walks the messages of one datagram.
-pub(super) struct Messages<'a>(pub(super) &'a [u8]);
-
-impl<'a> Iterator for Messages<'a> {
-    type Item = Result<Message<'a>, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let bytes = std::mem::take(&mut self.0);
-        let Ok(buffer) = NetlinkBuffer::new_checked(bytes) else {
-            return Some(Err(DecodeError::Truncated("message header")));
-        };
-        let length = buffer.length() as usize;
-        let Some(body) = bytes.get(HEADER_LEN..length) else {
-            return Some(Err(DecodeError::Truncated("message")));
-        };
-        self.0 = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Ok(Message {
-            kind: buffer.message_type(),
-            flags: buffer.flags(),
-            sequence: buffer.sequence_number(),
-            body,
-        }))
-    }
-}
-
-/// What an NLMSG_ERROR says, or the status that NLMSG_DONE carries: a listing can fail there.
-fn verdict(message: &Message<'_>) -> Result<(), NetlinkError> {
-    if message.kind == NLMSG_DONE && message.body.len() < 4 {
-        return Ok(());
-    }
-    let reply = if message.kind == NLMSG_DONE {
-        // struct: i32 status, then TLVs at once; no echoed header in between.
-        let mut padded = message.body[..4].to_vec();
-        padded.resize(4 + HEADER_LEN, 0);
-        padded.extend_from_slice(&message.body[4..]);
-        ErrorReply::decode(&padded, message.flags | 0x100)?
-    } else {
-        ErrorReply::decode(message.body, message.flags)?
-    };
-    if reply.errno == 0 {
-        return Ok(());
-    }
-    Err(NetlinkError::Refused(Refusal {
-        errno: Errno::from_raw(reply.errno),
-        message: reply.message,
-    }))
 }

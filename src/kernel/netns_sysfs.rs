@@ -49,6 +49,12 @@ impl NetnsSysfs {
         Self::of(&Netns::current(host).ok()?).ok()?.ok()
     }
 
+    /// The sysfs of process 1's namespace, in which every device appears first. `None` where that
+    /// cannot be entered, or none can be mounted.
+    pub fn of_first(host: &Host) -> Option<Self> {
+        Self::of(&Netns::of_process(host, 1, "1").ok()?).ok()?.ok()
+    }
+
     /// Its files.
     pub fn tree(&self) -> &Sysfs {
         &self.tree

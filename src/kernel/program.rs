@@ -61,27 +61,39 @@ pub fn run_within(
     limit: Duration,
 ) -> io::Result<Ended> {
     let mut child = spawn(program, env)?;
+    let spoken = converse(&mut child, input, limit);
+    let status = child.wait()?;
+    let (stdout, stderr) = spoken?;
+    Ok(Ended {
+        stdout,
+        stderr,
+        status,
+    })
+}
+
+/// Tells it everything and hears everything it says, both at once, and kills it after `limit`.
+fn converse(child: &mut Child, input: &[u8], limit: Duration) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let pid = child.id();
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (stdout, stderr) = thread::scope(|scope| {
-        let written = scope.spawn(move || {
+    thread::scope(|scope| {
+        let stderr =
+            thread::Builder::new().spawn_scoped(scope, move || stderr.map(all).unwrap_or_default());
+        let written = thread::Builder::new().spawn_scoped(scope, move || {
             // EPIPE: it did not want to know.
             stdin.map(|mut stdin| stdin.write_all(input))
         });
-        let stderr = scope.spawn(move || stderr.map(all).unwrap_or_default());
+        if stderr.is_err() || written.is_err() {
+            // EAGAIN: this process may have no more threads. What was begun ends with the child.
+            let _ = child.kill();
+        }
+        let (stderr, written) = (stderr?, written?);
         if limit < Duration::MAX && pidfd::first_end(&[pid], limit).is_empty() {
             // ESRCH: it has ended this very moment.
             let _ = child.kill();
         }
         let stdout = stdout.map(all).unwrap_or_default();
         let _ = written.join();
-        (stdout, stderr.join().unwrap_or_default())
-    });
-    let status = child.wait()?;
-    Ok(Ended {
-        stdout,
-        stderr,
-        status,
+        Ok((stdout, stderr.join().unwrap_or_default()))
     })
 }
 

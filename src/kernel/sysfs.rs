@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::thread;
+use std::sync::{Arc, OnceLock};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -16,8 +16,8 @@ use nix::sys::stat::Mode;
 /// An attribute is at most one page; this also holds binary ones we never read.
 const MAX_ATTRIBUTE: u64 = 64 * 1024;
 
-/// How often a file is opened anew that could not be because of a rename elsewhere.
-const TRIES: u32 = 200;
+/// How often a file is opened anew. Each try takes microseconds, and each collision less.
+const TRIES: u32 = 1000;
 
 /// A sysfs access that failed, with the file it was about.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +42,17 @@ impl SysfsError {
 #[derive(Debug, Clone)]
 pub struct Sysfs {
     root: PathBuf,
+    /// The root, once something below it was opened: it is needed for every file.
+    opened: Arc<OnceLock<OwnedFd>>,
 }
 
 impl Sysfs {
     /// The tree below `root`; nothing is opened yet.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            root,
+            opened: Arc::default(),
+        }
     }
 
     /// Where a relative path of the tree lies, for messages.
@@ -137,14 +142,34 @@ impl Sysfs {
             .open(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)
             .map_err(fail)?;
         let target = readlinkat(&folder, Path::new(name)).map_err(fail)?;
-        let last = Path::new(&target)
-            .file_name()
-            .map(OsStr::as_bytes)
-            .unwrap_or_default();
-        String::from_utf8(last.to_vec())
-            .ok()
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| fail(Errno::EILSEQ))
+        last_name(&target).ok_or_else(|| fail(Errno::EILSEQ))
+    }
+
+    /// The links of a folder whose names begin with `prefix`, sorted, each with the last name that
+    /// it points to, as [`Self::link_name`] has it; what is no link any more is left out.
+    ///
+    /// # Errors
+    /// [`SysfsError`].
+    pub fn links(
+        &self,
+        path: impl AsRef<Path>,
+        prefix: &str,
+    ) -> Result<Vec<(String, String)>, SysfsError> {
+        let path = path.as_ref();
+        let names = self.list(path)?;
+        let fail = |errno| self.error("follow", path, errno);
+        let folder = self
+            .open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)
+            .map_err(fail)?;
+        let mut links = Vec::new();
+        for name in names.into_iter().filter(|name| name.starts_with(prefix)) {
+            match readlinkat(&folder, Path::new(&name)) {
+                Ok(target) => links.extend(last_name(&target).map(|target| (name, target))),
+                Err(Errno::ENOENT | Errno::EINVAL) => {}
+                Err(errno) => return Err(fail(errno)),
+            }
+        }
+        Ok(links)
     }
 
     /// Whether the file exists and can be reached inside the tree.
@@ -160,11 +185,7 @@ impl Sysfs {
         {
             return Err(Errno::EXDEV);
         }
-        let root = openat2(
-            AT_FDCWD,
-            &self.root,
-            OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC),
-        )?;
+        let root = self.opened_root()?;
         let path = if path.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -174,15 +195,16 @@ impl Sysfs {
             .flags(flags | OFlag::O_CLOEXEC)
             .mode(Mode::empty())
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        // EAGAIN: something was renamed or mounted, anywhere on the machine, while `..` of a link
-        // was followed, and the kernel cannot be sure that it stayed inside (openat2(2)).
-        for _ in 1..TRIES {
-            match openat2(&root, path, how) {
-                Err(Errno::EAGAIN) => thread::yield_now(),
-                other => return other,
-            }
+        patiently(|| openat2(root, path, how))
+    }
+
+    fn opened_root(&self) -> Result<&OwnedFd, Errno> {
+        if let Some(root) = self.opened.get() {
+            return Ok(root);
         }
-        openat2(&root, path, how)
+        let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC);
+        let root = openat2(AT_FDCWD, &self.root, how)?;
+        Ok(self.opened.get_or_init(|| root))
     }
 
     fn error(&self, verb: &'static str, path: &Path, errno: Errno) -> SysfsError {
@@ -194,6 +216,24 @@ impl Sysfs {
     }
 }
 
+/// While a file is renamed or a filesystem mounted anywhere on the machine, the kernel cannot tell
+/// that a `..` stays below the root, and wants to be asked again (EAGAIN, `openat2(2)`). Every link
+/// of sysfs has one, and containers that start mount a lot.
+fn patiently<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    for _ in 1..TRIES {
+        match open() {
+            Err(Errno::EAGAIN) => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+    open()
+}
+
+fn last_name(target: &OsStr) -> Option<String> {
+    let last = Path::new(target).file_name()?.as_bytes();
+    String::from_utf8(last.to_vec()).ok()
+}
+
 fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
@@ -202,6 +242,25 @@ fn errno(error: &io::Error) -> Errno {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+    use std::thread;
+
+    #[test]
+    fn a_collision_is_no_failure() {
+        let mut left = 5;
+        let opened = patiently(|| {
+            left -= 1;
+            if left > 0 { Err(Errno::EAGAIN) } else { Ok(()) }
+        });
+        assert_eq!((opened, left), (Ok(()), 0));
+        let mut tries = 0;
+        let never = patiently(|| {
+            tries += 1;
+            Err::<(), _>(Errno::EAGAIN)
+        });
+        assert_eq!((never, tries), (Err(Errno::EAGAIN), TRIES));
+        let refused = patiently(|| Err::<(), _>(Errno::EXDEV));
+        assert_eq!(refused, Err(Errno::EXDEV));
+    }
 
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

@@ -4,5 +4,7 @@ pub mod addressing;
 pub mod error;
 pub mod interface;
 pub mod on_function;
+pub mod pkey_child;
+pub mod vf_list;
 
 pub use error::NetdevError;

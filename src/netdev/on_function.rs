@@ -18,11 +18,24 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// # Errors
 /// [`NetdevError`].
 pub fn here(conn: &mut Conn, sysfs: &Sysfs, address: PciAddr) -> Result<Option<Link>, NetdevError> {
+    Ok(main_one(all_here(conn, sysfs, address)?))
+}
+
+/// Every interface of a function in the caller's namespace, the main one first, children last.
+///
+/// # Errors
+/// [`NetdevError`].
+pub fn all_here(
+    conn: &mut Conn,
+    sysfs: &Sysfs,
+    address: PciAddr,
+) -> Result<Vec<Link>, NetdevError> {
     let mut found = Vec::new();
     for name in names(sysfs, address)? {
         found.extend(interface::named(conn, &name)?);
     }
-    Ok(main_one(found))
+    sort(&mut found);
+    Ok(found)
 }
 
 /// The interface of a function in another namespace.
@@ -79,8 +92,12 @@ fn names(sysfs: &Sysfs, address: PciAddr) -> Result<Vec<IfName>, NetdevError> {
 
 /// Children (IPoIB with a P_Key, VLANs) sit on the function too; they are made later.
 fn main_one(mut found: Vec<Link>) -> Option<Link> {
-    found.sort_by_key(|link| (link.is_child, link.index));
+    sort(&mut found);
     found.into_iter().next()
+}
+
+fn sort(found: &mut [Link]) {
+    found.sort_by_key(|link| (link.is_child, link.index));
 }
 
 #[cfg(test)]

@@ -21,9 +21,9 @@ const BURST: usize = 200;
 pub struct Equipment {
     /// A driver.
     pub driver: bool,
-    /// An RDMA device, in the namespace that /sys shows.
+    /// An RDMA device, in the namespace that sysfs shows.
     pub rdma: bool,
-    /// A network interface, in the namespace that /sys shows.
+    /// A network interface, in the namespace that sysfs shows.
     pub netdev: bool,
 }
 
@@ -87,7 +87,7 @@ impl Ears {
     /// [`SysfsError`].
     pub fn wait(
         &mut self,
-        host: &Host,
+        sysfs: &Sysfs,
         wanted: &[(PciAddr, Equipment)],
         deadline: Instant,
     ) -> Result<Vec<Lack>, SysfsError> {
@@ -95,7 +95,7 @@ impl Ears {
         loop {
             let mut lacks = Vec::new();
             for (address, wanted) in &pending {
-                let missing = wanted.without(Equipment::of(host.sysfs(), *address)?);
+                let missing = wanted.without(Equipment::of(sysfs, *address)?);
                 if !missing.is_nothing() {
                     lacks.push(Lack {
                         address: *address,
@@ -183,7 +183,7 @@ mod tests {
         let machine = driven().file(&format!("{VF}/net/ib3/x"), "");
         let host = machine.host();
         let past = Instant::now();
-        let lacking = Ears::open(&host).wait(&host, &[(vf(), WANTED)], past);
+        let lacking = Ears::open(&host).wait(host.sysfs(), &[(vf(), WANTED)], past);
         assert!(lacking.unwrap().is_empty());
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let soon = Instant::now() + Duration::from_millis(50);
         let other: PciAddr = "0000:01:10.2".parse().unwrap();
         let wanted = [(vf(), WANTED), (other, Equipment::default())];
-        let lacking = Ears::open(&host).wait(&host, &wanted, soon).unwrap();
+        let lacking = Ears::open(&host).wait(host.sysfs(), &wanted, soon).unwrap();
         assert!(Instant::now() >= soon);
         let missing = Equipment {
             netdev: true,
@@ -232,8 +232,8 @@ mod tests {
         };
         let host = Host::new(&machine.path(""), Box::new(open));
         let begun = Instant::now();
-        let lacking =
-            Ears::open(&host).wait(&host, &[(vf(), WANTED)], begun + Duration::from_secs(60));
+        let limit = begun + Duration::from_secs(60);
+        let lacking = Ears::open(&host).wait(host.sysfs(), &[(vf(), WANTED)], limit);
         assert!(lacking.unwrap().is_empty());
         begun.elapsed()
     }

@@ -1,6 +1,7 @@
 //! What can go wrong with an attachment as CNI errors: a code, what happened, what to do about it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use super::device_name;
 use super::fault::{
     self, CHECK_FAILED, DEVICE_AWAY, DEVICE_IN_USE, DEVICE_NOT_FOUND, NOT_PERMITTED, chain,
 };
@@ -43,11 +44,17 @@ pub fn attach(error: &AttachError) -> Failure {
         }),
         AttachError::RdmaDevices { function, names } if names.is_empty() => failure(DEVICE_IN_USE)
             .details(format!("another container has it, or its driver has no RDMA half: rdmactl topology {function} shows it")),
-        AttachError::RdmaDevices { .. } => failure(DEVICE_NOT_FOUND)
-            .details("a function with several RDMA devices cannot be moved as one"),
+        AttachError::RdmaDevices { function, .. } => failure(DEVICE_NOT_FOUND)
+            .details(format!("they were made anew meanwhile: rdmactl topology {function} shows what is there")),
+        AttachError::OneName { .. } => failure(Code::INVALID_CONFIG)
+            .details(device_name::ONE_NAME),
         AttachError::NoGuid { pf, index } => failure(NO_GUID).details(format!(
             "without a GUID the subnet manager does not know it: rdmactl vf set {pf}/{index} guid GUID --rebind gives it one, or ask for one with runtimeConfig.infinibandGUID, or set guidPolicy to generate"
         )),
+        AttachError::GuidReserved { .. } => failure(DEVICE_IN_USE)
+            .details("a GUID must be the only one of its kind on the fabric: ask for another one, or end that container first"),
+        AttachError::NoPartitions { .. } => failure(Code::INVALID_CONFIG)
+            .details("remove pkeyInterface: partitions are InfiniBand's"),
         AttachError::Ethernet { .. } => failure(Code::INVALID_CONFIG)
             .details("ib-sriov is for InfiniBand; for Ethernet use sriov, and rdma behind it"),
         AttachError::IfNameTaken { .. } => failure(DEVICE_IN_USE)

@@ -11,7 +11,7 @@ const VERSION: &str = "1.1.0";
 /// The file of a careful writer has a few hundred bytes.
 const LIMIT: u64 = 1024 * 1024;
 
-/// Writes the function and its RDMA device into `path`, beside what stands there already; an
+/// Writes the function and its RDMA devices, between commas, into `path`, beside what stands there already; an
 /// empty path is none.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub fn write(
     host: &Host,
     path: &str,
     function: PciAddr,
-    rdma: Option<&str>,
+    rdma: &[&str],
     pf: Option<PciAddr>,
 ) -> Result<(), Failure> {
     if path.is_empty() {
@@ -39,7 +39,7 @@ pub fn write(
     })
 }
 
-fn merged(old: &[u8], function: PciAddr, rdma: Option<&str>, pf: Option<PciAddr>) -> String {
+fn merged(old: &[u8], function: PciAddr, rdma: &[&str], pf: Option<PciAddr>) -> String {
     let mut object: Map<String, Value> = serde_json::from_slice(old).unwrap_or_default();
     object.insert("type".to_owned(), "pci".into());
     object
@@ -50,8 +50,8 @@ fn merged(old: &[u8], function: PciAddr, rdma: Option<&str>, pf: Option<PciAddr>
         _ => Map::new(),
     };
     pci.insert("pci-address".to_owned(), function.to_string().into());
-    if let Some(rdma) = rdma {
-        pci.insert("rdma-device".to_owned(), rdma.into());
+    if !rdma.is_empty() {
+        pci.insert("rdma-device".to_owned(), rdma.join(",").into());
     }
     if let Some(pf) = pf {
         pci.insert("pf-pci-address".to_owned(), pf.to_string().into());
@@ -72,14 +72,7 @@ mod tests {
             r#"{"version":"1.0.0","pci":{"vhost-net":"v"},"note":1}"#,
         );
         let function = "0000:01:10.2".parse().unwrap();
-        write(
-            &machine.host(),
-            "/run/x/info",
-            function,
-            Some("mlx5_2"),
-            None,
-        )
-        .unwrap();
+        write(&machine.host(), "/run/x/info", function, &["mlx5_2"], None).unwrap();
         let value: Value = serde_json::from_str(&machine.read("run/x/info")).unwrap();
         assert_eq!(value["version"], "1.0.0");
         assert_eq!(value["pci"]["rdma-device"], "mlx5_2");
@@ -93,15 +86,8 @@ mod tests {
     fn no_file_and_no_path() {
         let machine = Machine::new().file("run/x/y", "");
         let function = "0000:01:10.2".parse().unwrap();
-        write(&machine.host(), "", function, None, None).unwrap();
-        write(
-            &machine.host(),
-            "/run/x/new",
-            function,
-            None,
-            Some(function),
-        )
-        .unwrap();
+        write(&machine.host(), "", function, &[], None).unwrap();
+        write(&machine.host(), "/run/x/new", function, &[], Some(function)).unwrap();
         assert!(
             machine
                 .read("run/x/new")
@@ -109,7 +95,7 @@ mod tests {
         );
         for path in ["x", "../x", "/run/../x"] {
             assert_eq!(
-                write(&machine.host(), path, function, None, None)
+                write(&machine.host(), path, function, &[], None)
                     .unwrap_err()
                     .code
                     .0,

@@ -171,7 +171,7 @@ pub fn vf_mac(error: &VfMacError) -> Failure {
 mod tests {
     use super::*;
     use crate::kernel::Refusal;
-    use crate::kernel::lock::Holder;
+    use crate::kernel::lock_holder::Holder;
     use nix::errno::Errno;
 
     #[test]

@@ -8,8 +8,10 @@ use crate::kernel::Host;
 
 pub mod about;
 pub mod attach_fault;
+pub mod char_devices;
 pub mod chosen;
 pub mod device_info;
+pub mod device_name;
 pub mod fault;
 pub mod ib_sriov;
 pub mod log;

@@ -1,8 +1,11 @@
 //! The character devices of RDMA devices, their ports and the machine.
 
+use std::fmt;
+
 use crate::kernel::{Conn, NetlinkError, Sysfs};
 use crate::rdma::RdmaError;
 use crate::wire::nldev::chardev::{CharDev, Kind, question};
+use crate::wire::nldev::device::Device;
 
 /// Of what a character device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +53,66 @@ pub fn list(conn: &mut Conn, wanted: &[Wanted]) -> Result<Vec<Option<CharDev>>, 
     Ok(found)
 }
 
+/// A character device of an RDMA device or of its first port, by name and number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbered {
+    kind: Kind,
+    found: Option<(String, u64)>,
+}
+
+impl fmt::Display for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((name, number)) = &self.found else {
+            return write!(f, "no {}", self.kind.word());
+        };
+        // `new_decode_dev` (`linux/kdev_t.h`).
+        let major = (number >> 8) & 0xfff;
+        let minor = (number & 0xff) | ((number >> 12) & 0xfff00);
+        write!(f, "{name} ({major}:{minor})")
+    }
+}
+
+/// The verbs file of a device and the management files of its first port, as far as their modules
+/// are loaded; `conn` is of the namespace that the device is in.
+///
+/// # Errors
+/// [`RdmaError::Netlink`] when the kernel cannot be asked.
+pub fn of(sysfs: &Sysfs, conn: &mut Conn, device: &Device) -> Result<Vec<Numbered>, RdmaError> {
+    let mut kinds = kinds(sysfs);
+    kinds.retain(|kind| *kind != Kind::RdmaCm);
+    let wanted: Vec<_> = kinds
+        .iter()
+        .map(|kind| Wanted {
+            kind: *kind,
+            device: Some(device.index),
+            port: (*kind != Kind::Uverbs).then_some(1),
+        })
+        .collect();
+    let found = list(conn, &wanted)?;
+    let found = found.into_iter().zip(kinds);
+    Ok(found
+        .map(|(found, kind)| Numbered {
+            kind,
+            found: found.map(|found| (found.name, found.number)),
+        })
+        .collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::fake::Machine;
+
+    #[test]
+    fn by_name_and_number() {
+        let verbs = |found| Numbered {
+            kind: Kind::Uverbs,
+            found,
+        };
+        let found = Some(("uverbs300".to_owned(), 231 << 8 | 0x10_0000 | 0xec));
+        assert_eq!(verbs(found).to_string(), "uverbs300 (231:492)");
+        assert_eq!(verbs(None).to_string(), "no uverbs");
+    }
 
     #[test]
     fn only_what_is_loaded_is_asked_for() {

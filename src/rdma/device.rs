@@ -18,17 +18,88 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Device>, RdmaError> {
     Ok(conn.list(&wire::dump(), Device::decode)?)
 }
 
-/// The device with exactly this name; the kernel has no look-up by name, so all are listed.
+/// As [`list`], but of each device its index, name and last port alone: what it takes to ask on.
+///
+/// # Errors
+/// [`RdmaError::Netlink`].
+pub fn addresses(conn: &mut Conn) -> Result<Vec<Device>, RdmaError> {
+    Ok(conn.list(&wire::dump(), Device::decode_address)?)
+}
+
+/// The device with exactly this name.
 ///
 /// # Errors
 /// [`RdmaError::NoSuchDevice`] and those of [`list`].
 pub fn find(conn: &mut Conn, name: &str) -> Result<Device, RdmaError> {
-    list(conn)?
+    named(conn, name)?
         .into_iter()
         .find(|device| device.name == name)
         .ok_or_else(|| RdmaError::NoSuchDevice {
             name: name.to_owned(),
         })
+}
+
+/// The devices among which `word` names one, alone or with a port behind it (`DEV/PORT`).
+///
+/// The kernel has no look-up by name, so all are listed; but the commands of a batch are about the
+/// same devices over and over, and one that still has its name is asked for alone.
+///
+/// # Errors
+/// [`RdmaError::Netlink`].
+pub fn named(conn: &mut Conn, word: &str) -> Result<Vec<Device>, RdmaError> {
+    let device = word.rsplit_once('/').map(|(device, _)| device);
+    for name in [Some(word), device].into_iter().flatten() {
+        if let Some(index) = conn.index_of(name)
+            && let Some(device) = with_index(conn, index)?
+            && device.name == name
+        {
+            return Ok(vec![device]);
+        }
+    }
+    let devices = list(conn)?;
+    let names = devices.iter().map(|each| (each.name.clone(), each.index));
+    conn.keep_indexes(names);
+    Ok(devices)
+}
+
+/// How often a listing is asked for that never comes out the same twice.
+const MOST_LISTINGS: u32 = 16;
+
+/// The devices of these names, which sysfs shows. One that is not listed is looked for again: the
+/// kernel goes on with a listing by the number of devices it has told of, and leaves one out when
+/// another one goes meanwhile (`ib_enum_all_devs`, `drivers/infiniband/core/device.c`). Two
+/// listings of the same devices are believed.
+///
+/// # Errors
+/// Those of [`list`].
+pub fn shown(conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
+    let mut before = None;
+    let mut listings = 0;
+    loop {
+        let devices = list(conn)?;
+        listings += 1;
+        let indexes: Vec<u32> = devices.iter().map(|device| device.index).collect();
+        let found: Vec<Device> = devices
+            .into_iter()
+            .filter(|device| names.contains(&device.name))
+            .collect();
+        let is_sure = found.len() >= names.len() || before.as_ref() == Some(&indexes);
+        if is_sure || listings == MOST_LISTINGS {
+            return Ok(found);
+        }
+        before = Some(indexes);
+    }
+}
+
+/// As [`find`], for a device that sysfs shows.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_shown(conn: &mut Conn, name: &str) -> Result<Device, RdmaError> {
+    let name = name.to_owned();
+    let found = shown(conn, std::slice::from_ref(&name))?;
+    let first = found.into_iter().next();
+    first.ok_or(RdmaError::NoSuchDevice { name })
 }
 
 /// The device with this index, if it is visible in the connection's namespace.

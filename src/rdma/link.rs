@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use super::Listing;
 use super::device;
 use super::error::RdmaError;
 use crate::kernel::{Conn, NetlinkError};
@@ -10,17 +11,39 @@ use crate::wire::nldev::device::Device;
 use crate::wire::nldev::link as wire;
 use crate::wire::nldev::port::{self, Port};
 
+/// As [`listing`], where one port that cannot be asked spoils it all.
+///
+/// # Errors
+/// Those of [`listing`], and [`RdmaError::Refused`].
+pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Port>, RdmaError> {
+    let listing = listing(conn, selector)?;
+    match listing.failed.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(listing.found),
+    }
+}
+
 /// Every port of every device, or those that `selector` names, in the kernel's order.
 ///
 /// A device that disappears while the others are listed is left out.
 ///
 /// # Errors
 /// [`RdmaError::NoSuchDevice`], [`RdmaError::NoSuchPort`], [`RdmaError::Netlink`].
-pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Port>, RdmaError> {
-    let devices = device::list(conn)?;
+pub fn listing(
+    conn: &mut Conn,
+    selector: Option<&PortSelector>,
+) -> Result<Listing<Port>, RdmaError> {
     let Some(selector) = selector else {
+        let devices = device::addresses(conn)?;
         return ports_of(conn, &devices);
     };
+    if let Some(port) = asked_before(conn, selector)? {
+        return Ok(Listing {
+            found: vec![port],
+            failed: Vec::new(),
+        });
+    }
+    let devices = device::named(conn, selector.as_str())?;
     let named = |name: &str| devices.iter().find(|device| device.name == name);
     if let Some(device) = named(selector.as_str()) {
         return ports_of(conn, std::slice::from_ref(device));
@@ -42,29 +65,59 @@ pub fn ports(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Por
         return Err(missing());
     }
     match conn.get(&port::get(device.index, number), Port::decode) {
-        Ok(port) => Ok(vec![port]),
+        Ok(port) => Ok(Listing {
+            found: vec![port],
+            failed: Vec::new(),
+        }),
         Err(error) if error.errno() == Some(Errno::EINVAL) => Err(missing()),
+        Err(error) => Err(unasked(error, device, number)),
+    }
+}
+
+/// The one port that the word names, where an earlier command of a batch has listed its device:
+/// the answer says whose port it is.
+fn asked_before(conn: &mut Conn, selector: &PortSelector) -> Result<Option<Port>, RdmaError> {
+    let Some((name, number)) = selector.split() else {
+        return Ok(None);
+    };
+    let (None, Some(index)) = (conn.index_of(selector.as_str()), conn.index_of(name)) else {
+        return Ok(None);
+    };
+    match conn.get(&port::get(index, number), Port::decode) {
+        Ok(port) => Ok(Some(port).filter(|port| port.device == name)),
+        // Whatever the kernel has against it, the long way says so in its own words.
+        Err(NetlinkError::Refused(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
 /// All ports of some devices; one that disappears meanwhile has none.
-pub(super) fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Vec<Port>, RdmaError> {
-    let of_one = |device: &Device| {
-        let index = device.index;
-        (1..=device.last_port.unwrap_or(0)).map(move |number| port::get(index, number))
+pub(super) fn ports_of(conn: &mut Conn, devices: &[Device]) -> Result<Listing<Port>, RdmaError> {
+    let mut all = Vec::new();
+    for device in devices {
+        all.extend((1..=device.last_port.unwrap_or(0)).map(|number| (device, number)));
+    }
+    let question = |(device, number): &(&Device, u32)| port::get(device.index, *number);
+    let questions: Vec<_> = all.iter().map(question).collect();
+    let mut listing = Listing {
+        found: Vec::with_capacity(all.len()),
+        failed: Vec::new(),
     };
-    let questions: Vec<_> = devices.iter().flat_map(of_one).collect();
-    let mut ports = Vec::with_capacity(questions.len());
-    for answer in conn.get_all(&questions, Port::decode)? {
+    let answers = conn.get_all(&questions, Port::decode)?;
+    for (answer, (device, number)) in answers.into_iter().zip(all) {
         match answer {
-            Ok(port) => ports.push(port),
+            Ok(port) => listing.found.push(port),
             // nldev cannot see the device or the port from here any more (nldev_port_get_doit).
             Err(error) if error.errno() == Some(Errno::EINVAL) => {}
-            Err(error) => return Err(error.into()),
+            // The driver could not say (fill_port_info); the others still can.
+            Err(error) => listing.failed.push(unasked(error, device, number)),
         }
     }
-    Ok(ports)
+    Ok(listing)
+}
+
+fn unasked(error: NetlinkError, device: &Device, number: u32) -> RdmaError {
+    RdmaError::refused(error, format!("show port {number} of {}", device.name))
 }
 
 /// Adds the software device `name` of `driver` to `netdev`.

@@ -8,6 +8,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod lease;
 pub mod link;
+pub mod listing;
 pub mod mode;
 pub mod monitor;
 pub mod persist;
@@ -20,3 +21,4 @@ pub mod users;
 pub mod whereabouts;
 
 pub use error::RdmaError;
+pub use listing::Listing;

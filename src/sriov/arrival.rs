@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::binding::left;
 use super::pf::{Pf, Vf};
-use crate::kernel::{Host, SysfsError, modules};
+use crate::kernel::{Host, Sysfs, SysfsError, modules};
 use crate::pci::appearance::{Ears, Equipment};
 use crate::pci::driver::{self, DriverError};
-use crate::types::{DriverName, PciAddr};
+use crate::types::DriverName;
 
 /// How long udev is given to load the module of a driver.
 const LOADING: Duration = Duration::from_secs(10);
@@ -37,24 +37,15 @@ pub enum Lack {
     Equipment(Equipment),
 }
 
-/// What a VF can be expected to have when it works: what its PF has.
-///
-/// # Errors
-/// [`SysfsError`].
-pub fn expected(host: &Host, pf: PciAddr) -> Result<Equipment, SysfsError> {
-    Ok(Equipment {
-        driver: true,
-        ..Equipment::of(host.sysfs(), pf)?
-    })
-}
-
 /// Waits until VFs that were offered to drivers have what is expected, and says which have not.
 /// A driver that did not take one is asked once more, for the kernel did not pass its answer on.
+/// `home` is the sysfs of the namespace in which devices appear.
 ///
 /// # Errors
 /// [`SysfsError`].
 pub fn settle(
     host: &Host,
+    home: &Sysfs,
     mut ears: Ears,
     pf: &Pf,
     expected: Equipment,
@@ -86,14 +77,14 @@ pub fn settle(
             false => Instant::now(),
         };
         let wanted: Vec<_> = loading.iter().map(|(vf, _)| (vf.address, DRIVER)).collect();
-        let still = ears.wait(host, &wanted, patience)?;
+        let still = ears.wait(home, &wanted, patience)?;
         loading.retain(|(vf, _)| still.iter().any(|lack| lack.address == vf.address));
         troubles.extend(loading.into_iter().map(|(vf, error)| trouble(vf, error)));
     }
     let driverless = |vf: &Vf| troubles.iter().any(|trouble| trouble.vf == *vf);
     let driven = pf.vfs.iter().filter(|vf| !driverless(vf));
     let wanted: Vec<_> = driven.map(|vf| (vf.address, expected)).collect();
-    for lack in ears.wait(host, &wanted, deadline)? {
+    for lack in ears.wait(home, &wanted, deadline)? {
         troubles.extend(pf.vf_at(lack.address).map(|vf| Trouble {
             vf,
             lack: Lack::Equipment(lack.missing),

@@ -1,5 +1,7 @@
 //! `Holder`: who has a GUID already. Two with one GUID break the subnet for both.
 
+use std::collections::BTreeMap;
+
 use super::link_layer::LinkLayer;
 use super::pf::{self, Pf, Vf};
 use super::report::{self, Report};
@@ -7,6 +9,11 @@ use super::vf_side;
 use crate::kernel::Host;
 use crate::pci::function;
 use crate::types::{Guid, PciAddr};
+use crate::wire::nldev::device::{self, Device};
+
+const CLASS: &str = "class/infiniband";
+/// The ports of a channel adapter are counted from here (`rdma_start_port`, `rdma/ib_verbs.h`).
+const FIRST_PORT: &str = "1";
 
 /// Who has a GUID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +63,8 @@ fn among(pf: &Pf, report: &Report, except: Vf, guids: &[Guid]) -> Option<(Guid, 
 }
 
 fn elsewhere(host: &Host, pf: &Pf, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
-    let mut pfs = pf::list(host.sysfs()).ok()?;
-    pfs.retain(|other| other.address != pf.address && !other.vfs.is_empty());
+    let mut pfs = pf::others(host.sysfs(), Some(pf.address)).ok()?;
+    pfs.retain(|other| !other.vfs.is_empty());
     let reports = report::of_all(host, &pfs).ok()?;
     pfs.iter().zip(reports).find_map(|(pf, report)| {
         let report = report.ok()?;
@@ -69,16 +76,36 @@ fn elsewhere(host: &Host, pf: &Pf, except: Vf, guids: &[Guid]) -> Option<(Guid, 
 fn in_use(host: &Host, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
     let sysfs = host.sysfs();
     let names = sysfs.list_if_there("class/infiniband").ok()?;
+    if names.is_empty() {
+        return None;
+    }
+    let listed = node_guids(host);
     names.into_iter().find_map(|name| {
+        let node_guid = match listed.get(&name) {
+            Some(guid) => *guid,
+            None => vf_side::node_guid(sysfs, CLASS, &name),
+        };
+        let node = held(guids, [node_guid, None]);
+        let guid = node.or_else(|| {
+            let port = vf_side::port_guid(sysfs, CLASS, &name, FIRST_PORT);
+            held(guids, [port, None])
+        })?;
+        // Whose it is matters for the one that has the GUID, not for a hundred others.
         let function = function::of_member(sysfs, "infiniband", &name).ok()?;
-        if function == Some(except.address) {
-            return None;
-        }
-        let device = vf_side::rdma(sysfs, "class/infiniband", name);
-        let guid = held(guids, [device.node_guid, device.port_guid])?;
-        let name = device.name;
-        Some((guid, Holder::Device { name }))
+        (function != Some(except.address)).then_some((guid, Holder::Device { name }))
     })
+}
+
+/// Node GUIDs by the names of their devices, from one listing; a listing may leave some out.
+fn node_guids(host: &Host) -> BTreeMap<String, Option<Guid>> {
+    let listed = host.rdma().and_then(|mut conn| {
+        let devices = conn.list(&device::dump(), Device::decode)?;
+        let guids = devices.into_iter();
+        Ok(guids
+            .map(|device| (device.name, device.node_guid))
+            .collect())
+    });
+    listed.unwrap_or_default()
 }
 
 fn held(wanted: &[Guid], has: [Option<Guid>; 2]) -> Option<Guid> {
@@ -91,7 +118,7 @@ mod tests {
     use super::*;
     use crate::kernel::fake::Machine;
     use crate::wire::link::vf::Vf as Told;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_sibling_and_a_stranger_but_not_itself() {

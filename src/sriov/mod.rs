@@ -23,4 +23,5 @@ pub mod usage;
 pub mod vendor;
 pub mod vf_mac;
 pub mod vf_side;
+pub mod vfio;
 pub mod wish;

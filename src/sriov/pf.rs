@@ -36,6 +36,9 @@ impl Pf {
     }
 }
 
+/// What the links to VFs are called, before their index.
+const VIRTFN: &str = "virtfn";
+
 /// The PF with this address; `None` when there is nothing, or something that can have no VFs.
 ///
 /// The VFs come from the `virtfnN` links: `sriov_numvfs` waits for the lock of the device and so
@@ -49,15 +52,13 @@ pub fn read(sysfs: &Sysfs, address: PciAddr) -> Result<Option<Pf>, SysfsError> {
     };
     let folder = function::folder(address);
     let mut vfs = Vec::new();
-    for name in sysfs.list_if_there(&folder)? {
-        let Some(index) = name.strip_prefix("virtfn").and_then(|n| n.parse().ok()) else {
-            continue;
-        };
-        let target = match sysfs.link_name(folder.join(&name)) {
-            Err(error) if error.is_absent() => continue,
-            other => other?,
-        };
-        if let Ok(address) = target.parse() {
+    let links = match sysfs.links(&folder, VIRTFN) {
+        Err(error) if error.is_absent() => Vec::new(),
+        other => other?,
+    };
+    for (name, target) in links {
+        let index = name.strip_prefix(VIRTFN).and_then(|n| n.parse().ok());
+        if let (Some(index), Ok(address)) = (index, target.parse()) {
             vfs.push(Vf { index, address });
         }
     }
@@ -74,9 +75,21 @@ pub fn read(sysfs: &Sysfs, address: PciAddr) -> Result<Option<Pf>, SysfsError> {
 /// # Errors
 /// [`SysfsError`].
 pub fn list(sysfs: &Sysfs) -> Result<Vec<Pf>, SysfsError> {
+    others(sysfs, None)
+}
+
+/// Every PF but one, by address.
+///
+/// # Errors
+/// [`SysfsError`].
+pub fn others(sysfs: &Sysfs, except: Option<PciAddr>) -> Result<Vec<Pf>, SysfsError> {
     let mut pfs = Vec::new();
     for address in function::addresses(sysfs)? {
-        pfs.extend(read(sysfs, address)?);
+        // Most functions are VFs, which lack this file.
+        let may_be = || sysfs.exists(function::folder(address).join("sriov_totalvfs"));
+        if Some(address) != except && may_be() {
+            pfs.extend(read(sysfs, address)?);
+        }
     }
     Ok(pfs)
 }

@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nix::errno::Errno;
-
 use super::link_layer::{self, LinkLayer};
 use super::pf::{Pf, Vf};
 use super::uplink::{self, Uplink, UplinkError};
 use super::vendor;
 use crate::kernel::{Conn, Host, NetlinkError};
-use crate::wire::link::message::{Link, dump, get};
+use crate::netdev::vf_list;
 use crate::wire::link::vf::Vf as Told;
 
 /// What is known of the VFs of one PF.
@@ -123,7 +121,7 @@ fn report(
 /// # Errors
 /// [`NetlinkError`].
 pub fn told(conn: &mut Conn, uplink: &Uplink) -> Result<Option<BTreeMap<u16, Told>>, NetlinkError> {
-    let link = asked(conn, uplink.index)?;
+    let link = vf_list::of(conn, uplink.index)?;
     Ok(link.map(|link| {
         let vfs = link.vfs.into_iter();
         let meant = vfs.map(|vf| match LinkLayer::of_hardware(link.hardware) {
@@ -147,26 +145,13 @@ fn infiniband(told: Told) -> Told {
     }
 }
 
-/// Some kernels reckon too little room for the GUIDs of many VFs and answer EMSGSIZE. A listing
-/// has room of its own.
-fn asked(conn: &mut Conn, index: u32) -> Result<Option<Link>, NetlinkError> {
-    let too_long = |error: &NetlinkError| error.errno() == Some(Errno::EMSGSIZE);
-    match conn.get(&get(index, true), Link::decode) {
-        Err(error) if too_long(&error) => {}
-        other => return other.map(Some),
-    }
-    match conn.list(&dump(true), Link::decode) {
-        Err(error) if too_long(&error) => Ok(None),
-        other => Ok(other?.into_iter().find(|link| link.index == index)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::fake::{Answer, Kernel, Machine, host_with};
     use crate::types::{Guid, LinkPolicy};
     use crate::wire::Request;
+    use nix::errno::Errno;
     use std::sync::Arc;
 
     const PF: &str = "sys/bus/pci/devices/0000:01:00.0";

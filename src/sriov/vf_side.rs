@@ -180,8 +180,10 @@ pub fn rdma(sysfs: &Sysfs, folder: &str, name: String) -> Rdma {
     let ports = sysfs.list_if_there(format!("{folder}/{name}/ports"));
     let port = ports.ok().and_then(|ports| ports.into_iter().next());
     let of_port = |file: &str| text(&format!("ports/{}/{file}", port.as_ref()?));
-    let node_guid = text("node_guid").and_then(|text| text.parse().ok());
-    let port_guid = of_port("gids/0").and_then(|gid| gid.get(20..)?.parse().ok());
+    let node_guid = node_guid(sysfs, folder, &name);
+    let port_guid = port
+        .as_ref()
+        .and_then(|port| port_guid(sysfs, folder, &name, port));
     let port_state = of_port("state").and_then(|state| Some(state.split_once(": ")?.1.to_owned()));
     Rdma {
         name,
@@ -189,6 +191,18 @@ pub fn rdma(sysfs: &Sysfs, folder: &str, name: String) -> Rdma {
         port_guid,
         port_state,
     }
+}
+
+/// The node GUID of an RDMA device below `folder`.
+pub fn node_guid(sysfs: &Sysfs, folder: &str, name: &str) -> Option<Guid> {
+    let text = sysfs.read(format!("{folder}/{name}/node_guid"));
+    text.ok()?.parse().ok()
+}
+
+/// The GUID of a port of an RDMA device below `folder`: the second half of its GID 0.
+pub fn port_guid(sysfs: &Sysfs, folder: &str, name: &str, port: &str) -> Option<Guid> {
+    let gid = sysfs.read(format!("{folder}/{name}/ports/{port}/gids/0"));
+    gid.ok()?.get(20..)?.parse().ok()
 }
 
 #[cfg(test)]

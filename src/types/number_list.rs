@@ -55,7 +55,9 @@ fn range(entry: &str) -> Option<RangeInclusive<u64>> {
         let sound = digits.chars().all(|c| c.is_digit(radix));
         u64::from_str_radix(digits, radix).ok().filter(|_| sound)
     };
-    Some(number(from)?..=number(to)?)
+    let (from, to) = (number(from)?, number(to)?);
+    // iproute2 takes a range that runs backwards for its two ends.
+    Some(from.min(to)..=from.max(to))
 }
 
 #[cfg(test)]
@@ -64,7 +66,7 @@ mod tests {
 
     #[test]
     fn numbers_and_ranges() {
-        let list: NumberList = "1,3-5,0x1f,18446744073709551615".parse().unwrap();
+        let list: NumberList = "1,5-3,0x1f,18446744073709551615".parse().unwrap();
         for (number, there) in [
             (1, true),
             (2, false),

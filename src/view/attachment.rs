@@ -27,8 +27,12 @@ pub fn row(entry: &Entry) -> Row {
     }
     let device = entry.device.as_ref().map(ToString::to_string);
     row.extend(device.map(|device| Field::new("device", "DEVICE", device)));
-    let name = entry.host_name.as_deref();
+    let name = entry.host_names.first().map(String::as_str);
     row.extend(name.map(|name| Field::new("rdma", "RDMA", name)));
+    if entry.host_names.len() > 1 {
+        let all = entry.host_names.clone();
+        row.push(Field::new("rdma_devices", "", all).not_in_text());
+    }
     row.push(Field::new(
         "standing",
         "STANDING",
@@ -78,7 +82,7 @@ pub fn step(entry: &Entry) -> String {
 pub const fn standing(standing: &Standing) -> &'static str {
     match standing {
         Standing::Held(_) => "held",
-        Standing::HalfDone => "half-done",
+        Standing::HalfDone(_) => "half-done",
         Standing::Orphan => "orphan",
         Standing::Away => "away",
         Standing::Unreadable => "unreadable",
@@ -104,7 +108,7 @@ mod tests {
             }),
             network: Some("ib".to_owned()),
             device: "0000:01:10.2".parse().ok(),
-            host_name: Some("mlx5_2".to_owned()),
+            host_names: vec!["mlx5_2".to_owned()],
             netdev: None,
             standing: Standing::Orphan,
         };
@@ -114,7 +118,7 @@ mod tests {
             attachment: None,
             network: None,
             device: None,
-            host_name: None,
+            host_names: Vec::new(),
             netdev: None,
             standing: Standing::Unreadable,
         };

@@ -1,27 +1,16 @@
 //! `dev show`: a device as a row.
 
 use super::names;
-use super::{Field, Row};
+use super::{Detail, Field, Row, Text, Value};
 use crate::wire::nldev::device::Device;
 
 /// The row of one device.
-pub fn row(device: &Device, details: bool) -> Row {
-    let mut row = vec![
-        Field::with_text(
-            "ifindex",
-            "INDEX",
-            format!("{}: ", device.index),
-            device.index,
-        ),
-        Field::with_text(
-            "ifname",
-            "NAME",
-            format!("{}: ", device.name),
-            device.name.as_str(),
-        ),
-    ];
+pub fn row(device: &Device, detail: Detail) -> Row {
+    let mut row = Row::with_capacity(8);
+    row.push(Field::head("ifindex", "INDEX", device.index));
+    row.push(Field::head("ifname", "NAME", device.name.as_str()));
     if let Some(value) = device.node_type {
-        row.push(Field::new("node_type", "TYPE", names::node_type(value)));
+        row.push(Field::word("node_type", "TYPE", names::node_type(value)));
     }
     if let Some(protocol) = &device.protocol {
         row.push(Field::new("protocol", "PROTOCOL", protocol.as_str()));
@@ -40,16 +29,13 @@ pub fn row(device: &Device, details: bool) -> Row {
         ));
     }
     if let Some(value) = device.dev_type {
-        row.push(Field::new(
-            "type",
-            "SUB-DEVICE",
-            if value == 1 { "smi" } else { "unknown" },
-        ));
+        let word = if value == 1 { "smi" } else { "unknown" };
+        row.push(Field::word("type", "SUB-DEVICE", word));
     }
     if let Some(parent) = &device.parent {
         row.push(Field::new("parent", "PARENT", parent.as_str()));
     }
-    if details {
+    if detail != Detail::Usual {
         if let Some(dim @ (0 | 1)) = device.dim {
             row.push(Field::new(
                 "adaptive-moderation",
@@ -58,14 +44,29 @@ pub fn row(device: &Device, details: bool) -> Row {
             ));
         }
         if let Some(flags) = device.caps {
-            row.push(caps(names::device_caps(flags)));
+            row.extend(caps(names::device_caps(flags), names::device_bits(flags)));
         }
+    }
+    if detail == Detail::Own {
+        row.extend(device.caps.map(cap_flags));
     }
     row
 }
 
-/// Capabilities, on a line of their own in text.
-pub(super) fn caps(names: Vec<&'static str>) -> Field {
-    let text = format!("    caps: <{}>", names.join(", "));
-    Field::with_text("caps", "CAPABILITIES", text, names).broken()
+/// Capabilities under iproute2's names, on a line of their own in text; tables have their right names.
+pub(super) fn caps(
+    names: impl Iterator<Item = &'static str>,
+    right: impl Iterator<Item = Value>,
+) -> [Field; 2] {
+    let field = Field::new("caps", "", Value::words(names));
+    let text = Text::Bracketed("    caps: ");
+    [
+        Field { text, ..field }.broken(),
+        Field::in_tables("CAPABILITIES", Value::List(right.collect())),
+    ]
+}
+
+/// All bits of them, those without a name too.
+pub(super) fn cap_flags(flags: u64) -> Field {
+    Field::in_json("cap_flags", flags)
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::time::timestamp;
-use super::{Field, Row, names};
+use super::{Field, Row, Text, names};
 use crate::rdma::monitor::scene::{Change, Fact, What};
 use crate::wire::nldev::event::{Event, EventKind};
 
@@ -47,8 +47,8 @@ pub fn announcement(event: &Event) -> Row {
             .map(|name| Field::with_text("netdev_name", "", name.clone(), name.as_str())),
     );
     for (at, mut part) in parts.into_iter().enumerate() {
-        if at > 0 {
-            part.text.insert(0, ' ');
+        if let (1.., Text::Exact(text)) = (at, &mut part.text) {
+            text.insert(0, ' ');
         }
         row.push(part);
     }

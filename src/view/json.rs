@@ -1,18 +1,23 @@
 //! One JSON array a command, with the very line breaks that iproute2 puts in it since 6.7.
 
+use std::borrow::{Borrow, Cow};
+use std::fmt::Write;
+
+use super::field::digits;
 use super::{Row, Value};
 
 /// All records; `pretty` as `-p`.
-pub fn render(rows: &[Row], pretty: bool) -> String {
+pub fn render(rows: impl IntoIterator<Item = impl Borrow<Row>>, pretty: bool) -> String {
     let mut out = String::from(if pretty { "[ " } else { "[" });
-    for (at, row) in rows.iter().enumerate() {
-        if at > 0 {
+    let mut any = false;
+    for row in rows {
+        if std::mem::replace(&mut any, true) {
             out.push(',');
         }
-        object(&mut out, row, pretty);
+        object(&mut out, row.borrow(), pretty);
         out.push('\n');
     }
-    if pretty && !rows.is_empty() {
+    if pretty && any {
         out.push(' ');
     }
     out.push_str("]\n");
@@ -43,7 +48,7 @@ fn object(out: &mut String, row: &Row, pretty: bool) {
         if pretty {
             out.push_str("\n        ");
         }
-        string(out, &field.key);
+        word(out, &field.key);
         out.push_str(if pretty { ": " } else { ":" });
         value(out, &field.value, pretty);
     }
@@ -55,12 +60,13 @@ fn object(out: &mut String, row: &Row, pretty: bool) {
 
 fn value(out: &mut String, shown: &Value, pretty: bool) {
     match shown {
-        Value::Number(number) => out.push_str(&number.to_string()),
-        Value::Signed(number) => out.push_str(&number.to_string()),
+        Value::Number(number) => digits(*number, out),
+        // Writing to a string does not fail.
+        Value::Signed(number) => drop(write!(out, "{number}")),
         // Never with an exponent, which JSON would allow but not every reader.
-        Value::Decimal(number) => out.push_str(&number.to_string()),
+        Value::Decimal(number) => drop(write!(out, "{number}")),
         Value::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Value::Text(text) => string(out, text),
+        Value::Text(text) => word(out, text),
         Value::List(values) => {
             out.push_str(if pretty { "[ " } else { "[" });
             for (at, each) in values.iter().enumerate() {
@@ -75,6 +81,19 @@ fn value(out: &mut String, shown: &Value, pretty: bool) {
                 "]"
             });
         }
+    }
+}
+
+/// A word of ours, which has nothing in it to be escaped, or one of somebody else's.
+#[expect(clippy::ptr_arg, reason = "whose word it is decides")]
+fn word(out: &mut String, word: &Cow<'static, str>) {
+    match word {
+        Cow::Borrowed(ours) => {
+            out.push('"');
+            out.push_str(ours);
+            out.push('"');
+        }
+        Cow::Owned(text) => string(out, text),
     }
 }
 
@@ -119,15 +138,15 @@ mod tests {
     #[test]
     fn the_line_breaks_of_iproute2() {
         assert_eq!(
-            render(&rows(), false),
+            render(rows(), false),
             "[{\"ifindex\":0,\"caps\":[\"A\",\"B\"]}\n,{\"ifname\":\"a\\\"b\",\"on\":true}\n]\n"
         );
         assert_eq!(
             render(&rows()[..1], true),
             "[ {\n        \"ifindex\": 0,\n        \"caps\": [ \"A\",\"B\" ]\n    }\n ]\n"
         );
-        assert_eq!(render(&[], false), "[]\n");
-        assert_eq!(render(&[], true), "[ ]\n");
+        assert_eq!(render(&[] as &[Row], false), "[]\n");
+        assert_eq!(render(&[] as &[Row], true), "[ ]\n");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Records turned into what a person or a program reads: text, JSON, tables.
 
+use std::borrow::Borrow;
 use std::io::{self, Write};
 
 pub mod attachment;
@@ -18,6 +19,7 @@ pub mod names;
 pub mod namespace;
 pub mod provision;
 pub mod reclaim;
+pub mod repair;
 pub mod resource;
 pub mod statistic;
 pub mod system;
@@ -28,7 +30,7 @@ pub mod topology;
 pub mod users;
 pub mod vf;
 
-pub use field::{Field, Row, Value};
+pub use field::{Field, Row, Text, Value};
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,17 @@ pub enum Format {
         /// Characters in a line.
         width: u16,
     },
+}
+
+/// How much of a record is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What a look needs.
+    Usual,
+    /// What iproute2 shows with `-d`.
+    Full,
+    /// Besides, at the end, what iproute2 has no words for.
+    Own,
 }
 
 /// How the output is to look.
@@ -61,9 +74,14 @@ pub struct View<'a> {
     style: Style,
     /// Documents are parts of one array: what stands before the next.
     joint: Option<&'static str>,
+    /// Several commands print at once: what they have printed so far.
+    gathered: Option<String>,
     /// Rows are kept back.
     held: Option<Vec<Row>>,
 }
+
+/// This much is printed, whatever is to come.
+const ENOUGH: usize = 64 * 1024;
 
 impl<'a> View<'a> {
     /// Writes to `out`.
@@ -72,6 +90,7 @@ impl<'a> View<'a> {
             out,
             style,
             joint: None,
+            gathered: None,
             held: None,
         }
     }
@@ -86,23 +105,34 @@ impl<'a> View<'a> {
     /// # Errors
     /// Those of the stream; a broken pipe is the caller's success.
     pub fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
+        self.list(rows)
+    }
+
+    /// As [`Self::rows`], for records that are made while they are printed: a long listing then
+    /// takes no more memory than its text.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn list(&mut self, rows: impl IntoIterator<Item = impl Borrow<Row>>) -> io::Result<()> {
         if let Some(held) = &mut self.held {
-            held.extend_from_slice(rows);
+            held.extend(rows.into_iter().map(|row| row.borrow().clone()));
             return Ok(());
         }
         let output = match self.style.format {
             Format::Text => text::render(rows, self.style.oneline),
             Format::Json => {
-                let joint = self
-                    .joint
-                    .as_mut()
-                    .map(|joint| std::mem::replace(joint, ","));
-                joint.unwrap_or_default().to_owned() + &json::render(rows, self.style.pretty)
+                let mut array = json::render(rows, self.style.pretty);
+                if let Some(joint) = &mut self.joint {
+                    array.insert_str(0, std::mem::replace(joint, ","));
+                }
+                array
             }
-            Format::Table { width } => table::render(rows, width),
+            Format::Table { width } => {
+                let rows: Vec<_> = rows.into_iter().collect();
+                table::render(&rows, width)
+            }
         };
-        self.out.write_all(output.as_bytes())?;
-        self.out.flush()
+        self.raw(&output)
     }
 
     /// Prints records as text, in a place where others would be a table.
@@ -161,11 +191,36 @@ impl<'a> View<'a> {
         self.raw(&line)
     }
 
-    /// Prints characters as they are, at once.
+    /// Keeps what the commands to come print, for one write instead of one each.
+    pub fn gather(&mut self) {
+        self.gathered.get_or_insert_default();
+    }
+
+    /// Prints what has been gathered.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn print_gathered(&mut self) -> io::Result<()> {
+        let Some(gathered) = &mut self.gathered else {
+            return Ok(());
+        };
+        self.out.write_all(gathered.as_bytes())?;
+        gathered.clear();
+        self.out.flush()
+    }
+
+    /// Prints characters as they are, at once unless they are gathered.
     ///
     /// # Errors
     /// As [`Self::rows`].
     pub fn raw(&mut self, text: &str) -> io::Result<()> {
+        if let Some(gathered) = &mut self.gathered {
+            gathered.push_str(text);
+            if gathered.len() >= ENOUGH {
+                self.print_gathered()?;
+            }
+            return Ok(());
+        }
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }

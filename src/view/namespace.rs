@@ -9,6 +9,9 @@ pub use crate::types::shell::quoted;
 /// A person reads so many and no more.
 pub const MAX_LISTED: usize = 10;
 
+/// Digits of a pod's uid before its first dash.
+const POD_BEGIN: usize = 8;
+
 /// Processes of one namespace that are named.
 const MAX_PROCESSES: usize = 3;
 
@@ -62,9 +65,11 @@ pub fn describe(namespace: &Namespace) -> String {
 }
 
 /// The namespace of a record, as fields of it; with details also its inode and the first process
-/// in it.
+/// in it. Tables say whose a record is where it is not the caller's.
 pub fn fields(namespace: &Namespace, details: bool) -> Row {
-    let mut row = vec![Field::new("netns", "NETNS", namespace.word())];
+    let is_told = details || !namespace.is_current;
+    let head = if is_told { "NETNS" } else { "" };
+    let mut row = vec![Field::new("netns", head, namespace.word())];
     if !details {
         return row;
     }
@@ -90,9 +95,27 @@ fn occupant(namespace: &Namespace) -> Option<&Process> {
 /// A namespace and the first process in it, for where there is little room.
 pub(super) fn holder(namespace: &Namespace) -> String {
     match occupant(namespace) {
-        Some(first) => format!("{}, {}", namespace.word(), process(first)),
+        Some(first) => format!("{}, {}", namespace.word(), brief(first)),
         None => namespace.word(),
     }
+}
+
+/// A process where there is little room: of its pod, else its container, else its unit, with the
+/// beginnings of long ids.
+pub(super) fn brief(process: &Process) -> String {
+    let Some(owner) = &process.owner else {
+        return format!("pid {} {}", process.pid, process.comm);
+    };
+    let pod = owner.pod.as_deref().map(|pod| {
+        let begin = pod.get(..POD_BEGIN).unwrap_or(pod);
+        format!(" of pod {begin}")
+    });
+    let container = owner.container.as_ref();
+    let container = container.map(|each| format!(" of container {}", short(&each.id)));
+    let unit = owner.unit.as_ref();
+    let unit = unit.map(|unit| format!(" of {}", unit.name));
+    let whose = pod.or(container).or(unit).unwrap_or_default();
+    format!("pid {} {}{whose}", process.pid, process.comm)
 }
 
 /// The unit, container and pod of the process in a namespace.

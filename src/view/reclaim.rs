@@ -98,6 +98,11 @@ pub fn step(stray: &Stray) -> String {
     }
 }
 
+/// That a device would be left where it is, and why.
+pub fn stay(stray: &Stray) -> String {
+    format!("RDMA device {} stays: {}", stray.name, use_of(stray))
+}
+
 /// Why a device is not taken without being told to: who is where it is.
 pub fn use_of(stray: &Stray) -> String {
     let Place::Away(namespace, _) = &stray.place else {

@@ -1,6 +1,6 @@
 //! `system show`: the settings of the subsystem as a row.
 
-use super::{Field, Row};
+use super::{Field, Row, Text};
 use crate::wire::nldev::system::System;
 
 /// The row of the settings. Unlike every other line of iproute2 it ends without a blank, and a
@@ -25,7 +25,7 @@ pub fn row(system: &System) -> Row {
         system.copy_on_fork.unwrap_or(false),
     ));
     if let Some(last) = row.last_mut() {
-        last.text.truncate(last.text.trim_end().len());
+        last.text = Text::LastPair;
     }
     row
 }

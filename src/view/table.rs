@@ -1,18 +1,15 @@
 //! Columns for a terminal.
 
+use std::borrow::Borrow;
+
 use comfy_table::{ContentArrangement, Table, TableStyle};
 
 use super::Row;
 use super::field::plain;
 
 /// All records under one head a property; properties a record lacks are blank.
-pub fn render(rows: &[Row], width: u16) -> String {
-    let mut heads: Vec<&str> = Vec::new();
-    for field in rows.iter().flatten() {
-        if !field.head.is_empty() && !heads.contains(&&*field.head) {
-            heads.push(&field.head);
-        }
-    }
+pub fn render(rows: &[impl Borrow<Row>], width: u16) -> String {
+    let heads = heads(rows);
     if heads.is_empty() {
         return String::new();
     }
@@ -23,7 +20,8 @@ pub fn render(rows: &[Row], width: u16) -> String {
     table.set_header(&heads);
     for row in rows {
         table.add_row(heads.iter().map(|head| {
-            row.iter()
+            let mut fields = row.borrow().iter();
+            fields
                 .find(|field| field.head == *head)
                 .map_or_else(String::new, |field| visible(&plain(&field.value)))
         }));
@@ -36,6 +34,23 @@ pub fn render(rows: &[Row], width: u16) -> String {
         .lines()
         .map(|line| format!("{}\n", line.trim_end()))
         .collect()
+}
+
+/// Every head once. One that the first records lack stands before what follows it in its own.
+fn heads(rows: &[impl Borrow<Row>]) -> Vec<&str> {
+    let mut heads: Vec<&str> = Vec::new();
+    for row in rows {
+        let own: Vec<&str> = row.borrow().iter().map(|field| &*field.head).collect();
+        for (at, head) in own.iter().enumerate() {
+            if head.is_empty() || heads.contains(head) {
+                continue;
+            }
+            let mut later = own[at + 1..].iter();
+            let next = later.find_map(|later| heads.iter().position(|known| known == later));
+            heads.insert(next.unwrap_or(heads.len()), head);
+        }
+    }
+    heads
 }
 
 /// Names come from anywhere; none may steer the terminal.
@@ -66,6 +81,12 @@ mod tests {
             render(&rows, 80),
             "INDEX  NAME    FIRMWARE\n0      mlx5_0\n10             1.2\u{fffd}[2J\n"
         );
-        assert_eq!(render(&[], 80), "");
+        assert_eq!(render(&[] as &[Row], 80), "");
+        let field = |head: &'static str| Field::new("", head, head);
+        let rows = [
+            vec![field("A"), field("D"), field("E")],
+            vec![field("A"), field("B"), field("C"), field("E"), field("F")],
+        ];
+        assert_eq!(heads(&rows), ["A", "D", "B", "C", "E", "F"]);
     }
 }

@@ -1,16 +1,18 @@
 //! One line a record, every token with its own trailing blank, as iproute2 prints it.
 
+use std::borrow::Borrow;
+
 use super::Row;
 
 /// All records.
-pub fn render(rows: &[Row], oneline: bool) -> String {
+pub fn render(rows: impl IntoIterator<Item = impl Borrow<Row>>, oneline: bool) -> String {
     let mut out = String::new();
     for row in rows {
-        for field in row {
-            if field.broken && !field.text.is_empty() {
+        for field in row.borrow() {
+            if field.broken && field.in_text() {
                 out.push(if oneline { '\\' } else { '\n' });
             }
-            out.push_str(&field.text);
+            field.print(&mut out);
         }
         out.push('\n');
     }

@@ -1,6 +1,6 @@
 //! `Attrs`: a walk over the netlink attributes of a message, with typed and checked getters.
 
-use netlink_packet_core::{NLA_HEADER_SIZE, NlaBuffer, NlasIterator};
+use netlink_packet_core::{NLA_HEADER_SIZE, NLA_TYPE_MASK};
 
 /// A message that lacks what its reader needs, or holds it in the wrong size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,11 @@ impl<'a> Attr<'a> {
     /// The bytes before the first NUL; names may hold anything, so bad UTF-8 is replaced.
     pub fn text(self) -> String {
         let end = self.value.iter().position(|b| *b == 0);
-        String::from_utf8_lossy(&self.value[..end.unwrap_or(self.value.len())]).into_owned()
+        let bytes = &self.value[..end.unwrap_or(self.value.len())];
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        }
     }
 
     /// The attributes inside this one.
@@ -65,12 +69,12 @@ impl<'a> Attr<'a> {
 /// A malformed attribute ends the walk: its length can no longer be trusted, so neither can what
 /// lies behind it. The reader then misses what it needs and says so.
 #[derive(Debug, Clone, Copy)]
-pub struct Attrs<'a>(NlasIterator<&'a [u8]>);
+pub struct Attrs<'a>(&'a [u8]);
 
 impl<'a> Attrs<'a> {
     /// Walks `bytes`, which begin with an attribute header.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self(NlasIterator::new(bytes))
+        Self(bytes)
     }
 
     /// The first attribute with this number.
@@ -84,13 +88,14 @@ impl<'a> Iterator for Attrs<'a> {
     type Item = Attr<'a>;
 
     fn next(&mut self) -> Option<Attr<'a>> {
-        let buffer: NlaBuffer<&'a [u8]> = self.0.next()?.ok()?;
-        let length = usize::from(buffer.length());
-        let id = buffer.kind();
-        Some(Attr {
-            id,
-            value: buffer.into_inner().get(NLA_HEADER_SIZE..length)?,
-        })
+        // `struct nlattr` (include/uapi/linux/netlink.h), padded to a multiple of 4.
+        let bytes = std::mem::take(&mut self.0);
+        let (length, behind) = bytes.split_first_chunk()?;
+        let length = usize::from(u16::from_ne_bytes(*length));
+        let id = u16::from_ne_bytes(*behind.first_chunk()?) & NLA_TYPE_MASK;
+        let value = bytes.get(NLA_HEADER_SIZE..length)?;
+        self.0 = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(Attr { id, value })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use netlink_packet_core::{
     Emitable, NLA_F_NESTED, NLA_HEADER_SIZE, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP,
-    NLM_F_REQUEST, NetlinkHeader,
+    NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader,
 };
 
 /// Bytes of `struct nlmsghdr`.
@@ -19,11 +19,7 @@ pub struct Request {
 impl Request {
     /// One question or change, answered by data messages if any and then by an acknowledgement.
     pub fn new(kind: u16) -> Self {
-        Self {
-            kind,
-            flags: NLM_F_REQUEST | NLM_F_ACK,
-            body: Vec::new(),
-        }
+        Self::with_flags(kind, NLM_F_REQUEST | NLM_F_ACK)
     }
 
     /// A change that makes an object, beside others of the same key: an address, a route.
@@ -35,22 +31,29 @@ impl Request {
         }
     }
 
-    /// One question, answered by one data message or a refusal; no acknowledgement follows.
-    pub fn question(kind: u16) -> Self {
+    /// A change that makes an object, and fails when it is there.
+    pub fn making(kind: u16) -> Self {
         Self {
             kind,
-            flags: NLM_F_REQUEST,
+            flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
             body: Vec::new(),
         }
     }
 
+    /// One question, answered by one data message or a refusal; no acknowledgement follows.
+    pub fn question(kind: u16) -> Self {
+        Self::with_flags(kind, NLM_F_REQUEST)
+    }
+
     /// A listing, ended by `NLMSG_DONE`.
     pub fn dump(kind: u16) -> Self {
-        Self {
-            kind,
-            flags: NLM_F_REQUEST | NLM_F_DUMP,
-            body: Vec::new(),
-        }
+        Self::with_flags(kind, NLM_F_REQUEST | NLM_F_DUMP)
+    }
+
+    fn with_flags(kind: u16, flags: u16) -> Self {
+        // Room for what most questions say: a device and a port.
+        let body = Vec::with_capacity(16);
+        Self { kind, flags, body }
     }
 
     /// Whether the answer is a listing.
@@ -117,15 +120,22 @@ impl Request {
 
     /// The datagram to send.
     pub fn datagram(&self, sequence: u32) -> Vec<u8> {
-        let mut bytes = vec![0; HEADER_LEN];
-        bytes.extend_from_slice(&self.body);
+        let mut bytes = Vec::with_capacity(HEADER_LEN + self.body.len());
+        self.put_behind(&mut bytes, sequence);
+        bytes
+    }
+
+    /// Puts the message behind others of the same datagram, which end at a multiple of 4.
+    pub fn put_behind(&self, datagram: &mut Vec<u8>, sequence: u32) {
         let mut header = NetlinkHeader::default();
-        header.length = bytes.len() as u32;
+        header.length = (HEADER_LEN + self.body.len()) as u32;
         header.message_type = self.kind;
         header.flags = self.flags;
         header.sequence_number = sequence;
-        header.emit(&mut bytes[..HEADER_LEN]);
-        bytes
+        let mut bytes = [0; HEADER_LEN];
+        header.emit(&mut bytes);
+        datagram.extend_from_slice(&bytes);
+        datagram.extend_from_slice(&self.body);
     }
 }
 

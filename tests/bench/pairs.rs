@@ -26,6 +26,11 @@ pub fn compare(
         once(theirs());
     }
     let pairs: Vec<(Cost, Cost)> = (0..runs).map(|_| (once(ours()), once(theirs()))).collect();
+    report(name, theirs_name, &pairs);
+}
+
+/// The medians and the median of the ratios, of what was measured in turn.
+pub fn report(name: &str, theirs_name: &str, pairs: &[(Cost, Cost)]) {
     for (figure, of) in [
         ("wall", Cost::wall as fn(&Cost) -> f64),
         ("user+system", Cost::cpu),
@@ -38,12 +43,12 @@ pub fn compare(
                 .map(|(ours, theirs)| of(ours) / of(theirs).max(1.0)),
         );
         println!(
-            "{name:<26} {figure:<12} ours {ours:>7.0}  {theirs_name} {theirs:>7.0}  ratio {ratio:.2}"
+            "{name:<32} {figure:<12} ours {ours:>7.0}  {theirs_name} {theirs:>7.0}  ratio {ratio:.2}"
         );
     }
 }
 
-struct Cost {
+pub struct Cost {
     wall: Duration,
     cpu: i64,
 }
@@ -58,14 +63,15 @@ impl Cost {
     }
 }
 
-fn once(mut command: Command) -> Cost {
+fn once(command: Command) -> Cost {
+    cost(command, Stdio::null())
+}
+
+/// Runs a command that has to succeed.
+pub fn cost(mut command: Command, stdin: Stdio) -> Cost {
     let before = children();
     let begun = Instant::now();
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
+    let status = command.stdin(stdin).stdout(Stdio::null()).status().unwrap();
     let wall = begun.elapsed();
     assert!(status.success(), "{command:?}: {status}");
     Cost {

@@ -7,12 +7,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use crate::case::Case;
+use crate::cases::cni_sweeps::WHOLE;
 use crate::host::Guest;
 
 /// Returns how the guest ended, with what the launcher said: the end of the console when it went wrong.
 pub(crate) fn run(
     tree: &Path,
-    kernel: &str,
+    root: &str,
     pf: &str,
     cases: &[Case],
     guest: &Guest,
@@ -29,12 +30,13 @@ pub(crate) fn run(
     let limit: u64 = 60
         + cases
             .iter()
-            .map(|case| case.limit.as_secs().min(20))
+            .map(|case| case.limit.as_secs())
+            .map(|limit| limit.min(20).max(limit.saturating_sub(60) / 2))
             .sum::<u64>();
     let mut child = Command::new(tree.join("tests/lab/boot"))
         .args([
             "--kernel",
-            kernel,
+            root,
             "--pf",
             pf,
             // One case runs at a time: a second CPU would idle, and emulated ones disturb each other.
@@ -46,8 +48,10 @@ pub(crate) fn run(
         ])
         .arg(format!("{}:bin", bin.path().display()))
         .arg("--log")
-        .arg(tree.join(format!("target/lab/logs/cases-{kernel}-{pf}.log")))
-        .args(["--", "/lab/bin/lab", "--in-guest"])
+        .arg(tree.join(format!("target/lab/logs/cases-{root}-{pf}.log")))
+        .args(["--", "env"])
+        .args(std::env::var(WHOLE).map(|value| format!("{WHOLE}={value}")))
+        .args(["/lab/bin/lab", "--in-guest"])
         .args(cases.iter().map(|case| &case.name))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -62,7 +66,7 @@ pub(crate) fn run(
         let line = line?;
         match serde_json::from_str(&line) {
             Ok(report) => guest.hear(report),
-            Err(_) => eprintln!("k{kernel}: {line}"),
+            Err(_) => eprintln!("k{root}: {line}"),
         }
     }
     let status = child.wait()?;

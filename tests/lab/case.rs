@@ -34,8 +34,12 @@ pub(crate) struct Case {
     pub(crate) netns: Netns,
     /// The emulated functions, as `tests/lab/boot --pf` names them.
     pub(crate) pf: &'static str,
+    /// The guest's root, where it is not the plain one of its kernel.
+    pub(crate) root: Option<&'static str>,
     pub(crate) kernels: &'static [&'static str],
     pub(crate) limit: Duration,
+    /// It is run behind all others of its guest.
+    pub(crate) last: bool,
     /// Facts of the snapshot whose name contains one of these may differ afterwards.
     pub(crate) may_change: &'static [&'static str],
 }
@@ -49,8 +53,10 @@ pub(crate) fn case(name: &str, run: fn(&Lab)) -> Case {
         vfs: 2,
         netns: Netns::Shared,
         pf: "igb",
+        root: None,
         kernels: &KERNELS,
         limit: Duration::from_secs(60),
+        last: false,
         may_change: &[],
     }
 }
@@ -91,6 +97,18 @@ impl Case {
         Self { pf, ..self }
     }
 
+    /// Needs container runtimes, which only one root has, so that no other guest boots slower for them.
+    pub(crate) fn with_runtimes(self) -> Self {
+        Self {
+            root: Some("runtimes"),
+            ..self
+        }
+        .only(
+            &["6.1"],
+            "the last distribution whose podman calls CNI plugins",
+        )
+    }
+
     /// On other kernels the case is not listed; `reason` says why, to the reader.
     pub(crate) fn only(self, kernels: &'static [&'static str], reason: &'static str) -> Self {
         assert!(
@@ -106,6 +124,11 @@ impl Case {
             limit: Duration::from_secs(seconds),
             ..self
         }
+    }
+
+    /// For a case about those before it.
+    pub(crate) fn last(self) -> Self {
+        Self { last: true, ..self }
     }
 
     /// For a case that, say, rebinds a VF, whose RDMA device then has a new index.

@@ -12,6 +12,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 use crate::adapter::{Ground, shell};
+use crate::beside::Tally;
 use crate::case::Case;
 use crate::cases;
 use crate::handle::{FACES, Lab};
@@ -37,8 +38,7 @@ pub(crate) fn run_all(names: &[String]) -> ExitCode {
         say(&Report::Started { case: name.clone() });
         let begun = Instant::now();
         let verdict = attempt(&cases::named(name), &mut ground, &mut last);
-        let (ok, output) =
-            verdict.map_or_else(|output| (false, output), |()| (true, String::new()));
+        let (ok, output) = verdict.map_or_else(|output| (false, output), |said| (true, said));
         say(&Report::Ended {
             case: name.clone(),
             ok,
@@ -46,10 +46,19 @@ pub(crate) fn run_all(names: &[String]) -> ExitCode {
             output,
         });
     }
+    let tally = Tally::take();
+    if tally.lines() > 0 {
+        println!("{tally}");
+    }
     ExitCode::SUCCESS
 }
 
-fn attempt(case: &Case, ground: &mut Ground, last: &mut Option<Snapshot>) -> Result<(), String> {
+/// What a case that went well had to say, or what is wrong.
+fn attempt(
+    case: &Case,
+    ground: &mut Ground,
+    last: &mut Option<Snapshot>,
+) -> Result<String, String> {
     match ground.prepare(case) {
         Ok(true) => *last = None,
         Ok(false) => {}
@@ -77,7 +86,7 @@ fn attempt(case: &Case, ground: &mut Ground, last: &mut Option<Snapshot>) -> Res
         *last = Some(after);
     }
     if trouble.is_empty() {
-        Ok(())
+        Ok(fs::read_to_string(SAID).unwrap_or_default())
     } else {
         Err(trouble)
     }
@@ -182,10 +191,13 @@ fn repair(ground: &mut Ground, last: &mut Option<Snapshot>) {
 
 fn make_faces() -> std::io::Result<()> {
     fs::create_dir_all(FACES)?;
-    let binary = std::env::current_exe()?.with_file_name("rdmactl");
+    // A copy in memory: each start from the folder shared with the host would cost messages to it.
+    let shared = std::env::current_exe()?.with_file_name("rdmactl");
+    let binary = "/run/lab/rdmactl";
+    fs::copy(shared, binary)?;
     ["rdmactl", "rdma", "ib-sriov"]
         .iter()
-        .try_for_each(|face| symlink(&binary, format!("{FACES}/{face}")))
+        .try_for_each(|face| symlink(binary, format!("{FACES}/{face}")))
 }
 
 fn say(report: &Report) {

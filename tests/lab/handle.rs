@@ -69,6 +69,11 @@ impl Lab {
         env: &[(&str, &str)],
         config: &str,
     ) -> Output {
+        run(&mut self.cni_command(plugin, verb, env), config)
+    }
+
+    /// What [`Self::cni`] runs.
+    pub(crate) fn cni_command(&self, plugin: &str, verb: &str, env: &[(&str, &str)]) -> Command {
         let ours = PathBuf::from(FACES).join(plugin);
         let path = if ours.exists() {
             ours
@@ -84,7 +89,8 @@ impl Lab {
                 .env("CNI_CONTAINERID", "lab-container")
                 .env("CNI_IFNAME", "eth0");
         }
-        run(command.envs(env.iter().copied()), config)
+        command.envs(env.iter().copied());
+        command
     }
 
     pub(crate) fn netns(&self, name: &str) -> Named {
@@ -125,7 +131,8 @@ impl Lab {
     }
 }
 
-fn clean(program: &str) -> Command {
+/// A command with the environment of every command of a case.
+pub(crate) fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()

@@ -25,7 +25,8 @@ pub(crate) struct Guest {
 struct State {
     verdicts: BTreeMap<String, Result<(), String>>,
     running: Option<String>,
-    seconds: Vec<(f64, String)>,
+    /// How long each took, and what those that went well had to say.
+    seconds: Vec<(f64, String, String)>,
     /// How the boot ended; from then on, a case without a verdict has failed.
     ended: Option<String>,
 }
@@ -42,7 +43,8 @@ impl Guest {
                 seconds,
             } => {
                 state.running = None;
-                state.seconds.push((seconds, case.clone()));
+                let said = if ok { output.clone() } else { String::new() };
+                state.seconds.push((seconds, case.clone(), said));
                 state
                     .verdicts
                     .insert(case, if ok { Ok(()) } else { Err(output) });
@@ -62,7 +64,13 @@ impl Guest {
         seconds.sort_by(|a, b| b.0.total_cmp(&a.0));
         seconds
             .iter()
-            .map(|(seconds, case)| format!("{seconds:7.2} s  {case}\n"))
+            .map(|(seconds, case, said)| {
+                let said: String = said
+                    .lines()
+                    .map(|line| format!("           {line}\n"))
+                    .collect();
+                format!("{seconds:7.2} s  {case}\n{said}")
+            })
             .collect()
     }
 
@@ -147,7 +155,7 @@ impl Wanted {
 
 pub(crate) fn main(args: Vec<String>) -> ExitCode {
     let wanted = Wanted::parse(args);
-    let mut guests: BTreeMap<(usize, &str), Shared> = BTreeMap::new();
+    let mut guests: BTreeMap<(usize, &str, &str), Shared> = BTreeMap::new();
     let mut trials = Vec::new();
     for (order, kernel) in KERNELS.iter().enumerate() {
         for case in cases::in_order()
@@ -158,7 +166,9 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
             if !wanted.lists(kernel, &title) {
                 continue;
             }
-            let (guest, cases) = guests.entry((order, case.pf)).or_default();
+            let (guest, cases) = guests
+                .entry((order, case.root.unwrap_or(kernel), case.pf))
+                .or_default();
             let (guest, name) = (guest.clone(), case.name.clone());
             if wanted.runs(&title) {
                 cases.push(case);
@@ -174,8 +184,8 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
     let boots = guests
         .into_iter()
         .filter(|(_, (_, cases))| !cases.is_empty() && !wanted.arguments.list)
-        .map(|((order, pf), (guest, cases))| Boot {
-            kernel: KERNELS[order],
+        .map(|((_, root, pf), (guest, cases))| Boot {
+            root,
             pf,
             guest,
             cases,
@@ -191,7 +201,8 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
 }
 
 struct Boot {
-    kernel: &'static str,
+    /// A kernel's, by its name, or another.
+    root: &'static str,
     pf: &'static str,
     guest: Arc<Guest>,
     cases: Vec<Case>,
@@ -215,12 +226,12 @@ fn launch_next(queue: &Mutex<VecDeque<Boot>>) -> bool {
         return false;
     };
     let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let how = boot::run(tree, next.kernel, next.pf, &next.cases, &next.guest);
+    let how = boot::run(tree, next.root, next.pf, &next.cases, &next.guest);
     let how = how.unwrap_or_else(|error| format!("the guest could not be started: {error}"));
     // For whoever wants to know where the time went; nothing is judged by it.
     let times = tree.join(format!(
         "target/lab/logs/times-{}-{}.log",
-        next.kernel, next.pf
+        next.root, next.pf
     ));
     if let Err(error) = fs::write(&times, next.guest.times()) {
         eprintln!("cannot write {}: {error}", times.display());

@@ -9,6 +9,7 @@
 )]
 
 mod adapter;
+mod beside;
 mod boot;
 mod case;
 mod cases;
@@ -23,6 +24,7 @@ mod running;
 mod snapshot;
 mod soft_roce;
 mod terminal;
+mod tripwire;
 
 use std::process::ExitCode;
 

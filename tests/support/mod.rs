@@ -1,4 +1,4 @@
-//! Tapes that stand in for netlink sockets, and a run of the whole program over them.
+//! Tapes that stand in for netlink sockets, recorded bytes, and a run of the whole program over tapes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -164,6 +164,40 @@ pub struct Ran {
     pub code: u8,
     pub out: String,
     pub err: String,
+}
+
+impl Ran {
+    /// What it printed, when it succeeded and had nothing to say besides.
+    #[track_caller]
+    pub fn printed(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+}
+
+/// Runs the words of `line` over the tape, which must be over then, with the files below `root`.
+#[track_caller]
+pub fn play(tape: &Tape, root: &Path, line: &str, input: &str, terminal: Option<u16>) -> Ran {
+    let argv: Vec<&str> = line.split(' ').collect();
+    let ran = run(tape.host(root), &argv, &[], input.as_bytes(), terminal);
+    assert!(
+        tape.is_over(),
+        "{line}: the program asked for less than the tape has"
+    );
+    ran
+}
+
+/// The bytes of `tests/fixtures/wire/NAME.hex`, recorded from a kernel.
+pub fn capture(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire");
+    let text = std::fs::read_to_string(folder.join(format!("{name}.hex"))).unwrap();
+    let bytes = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace);
+    bytes
+        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+        .collect()
 }
 
 /// Runs the program in this process.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Lodging, OURS, Original, RdmaDevice, Vf, VfRecord, Wanted};
+use crate::attachment::Partition;
 use crate::kernel::netns::NetnsId;
 use crate::rdma::lease::Attachment;
 use crate::types::{Guid, PciAddr};
@@ -34,6 +35,7 @@ impl VfRecord {
             original: Original {
                 netdev: go.parsed("HostIFNames"),
                 alt_names: mine.words("altNames"),
+                further: mine.parsed_words("furtherNetdevs"),
                 mtu: mine.number("mtu"),
                 up: mine.0.get("up").and_then(Value::as_bool).unwrap_or(false),
                 node_guid: if is_ours {
@@ -54,9 +56,11 @@ impl VfRecord {
                 policy: go.parsed("link_state"),
                 isolation: go.0.get("rdmaIsolation") == Some(&Value::Bool(true)),
                 pkey: go.text("pkey").unwrap_or_default(),
+                partition: mine.partition(),
             },
             lodging: mine.lodging(),
             rdma: go.rdma(&mine),
+            siblings: mine.siblings(),
             ipam: go
                 .object("ipam")
                 .and_then(|ipam| ipam.text("type"))
@@ -86,6 +90,32 @@ impl Reader<'_> {
         let list = self.0.get(key).and_then(Value::as_array);
         let words = list.into_iter().flatten().filter_map(Value::as_str);
         words.map(str::to_owned).collect()
+    }
+
+    fn parsed_words<T: std::str::FromStr>(&self, key: &str) -> Vec<T> {
+        let words = self.words(key).into_iter();
+        words.filter_map(|word| word.parse().ok()).collect()
+    }
+
+    fn partition(&self) -> Option<Partition> {
+        Some(Partition {
+            pkey: self.parsed("pkeyOfInterface")?,
+            ifname: self.parsed("pkeyInterface")?,
+        })
+    }
+
+    fn siblings(&self) -> Vec<RdmaDevice> {
+        let list = self.0.get("rdmaDevices").and_then(Value::as_array);
+        let objects = list.into_iter().flatten().filter_map(Value::as_object);
+        let devices = objects.map(Reader).filter_map(|each| {
+            Some(RdmaDevice {
+                host_name: each.text("sandboxRdmaDevName")?,
+                pod_name: each.text("containerRdmaDevName").unwrap_or_default(),
+                index: each.number("rdmaIndex"),
+                node_guid: each.parsed("rdmaNodeGUID"),
+            })
+        });
+        devices.collect()
     }
 
     fn object(&self, key: &str) -> Option<Reader<'_>> {

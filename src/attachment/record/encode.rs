@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{OURS, VfRecord};
+use super::{OURS, RdmaDevice, VfRecord};
 use crate::types::{Guid, IfName};
 
 impl VfRecord {
@@ -81,11 +81,18 @@ impl VfRecord {
         let original = &self.original;
         let guid = |guid: Guid| Value::from(guid.to_string());
         put("altNames", Some(original.alt_names.clone().into()));
+        let further: Vec<&str> = original.further.iter().map(IfName::as_str).collect();
+        let further = (!further.is_empty()).then(|| further.into());
+        put("furtherNetdevs", further);
         put("mtu", original.mtu.map(Value::from));
         put("up", Some(original.up.into()));
         put("nodeGUID", original.node_guid.map(guid));
         put("portGUID", original.port_guid.map(guid));
         put("linkPolicy", original.policy.map(|p| p.to_string().into()));
+        if let Some(partition) = &self.wanted.partition {
+            put("pkeyInterface", Some(partition.ifname.as_str().into()));
+            put("pkeyOfInterface", Some(partition.pkey.to_string().into()));
+        }
         put("driver", original.driver.as_deref().map(Value::from));
         if let Some(lodging) = &self.lodging {
             put("netns", Some(lodging.path.as_str().into()));
@@ -97,6 +104,29 @@ impl VfRecord {
             put("rdmaIndex", rdma.index.map(Value::from));
             put("rdmaNodeGUID", rdma.node_guid.map(guid));
         }
+        let siblings: Vec<Value> = self.siblings.iter().map(sibling).collect();
+        put(
+            "rdmaDevices",
+            (!siblings.is_empty()).then(|| siblings.into()),
+        );
         Value::Object(object)
     }
+}
+
+fn sibling(device: &RdmaDevice) -> Value {
+    let mut object = Map::new();
+    object.extend(
+        device
+            .index
+            .map(|index| ("rdmaIndex".to_owned(), index.into())),
+    );
+    let guid = device.node_guid.map(|guid| guid.to_string());
+    object.extend(guid.map(|guid| ("rdmaNodeGUID".to_owned(), guid.into())));
+    for (key, name) in [
+        ("sandboxRdmaDevName", &device.host_name),
+        ("containerRdmaDevName", &device.pod_name),
+    ] {
+        object.insert(key.to_owned(), name.as_str().into());
+    }
+    Value::Object(object)
 }

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 
+use super::Partition;
 use crate::kernel::netns::NetnsId;
 use crate::rdma::lease::{Attachment, Phase};
 use crate::types::{Guid, IfName, LinkPolicy, PciAddr};
@@ -31,6 +32,8 @@ pub struct VfRecord {
     pub lodging: Option<Lodging>,
     /// The RDMA device that went along.
     pub rdma: Option<RdmaDevice>,
+    /// The further ones, where the VF has several.
+    pub siblings: Vec<RdmaDevice>,
     /// The type of the IPAM plugin that gave the addresses; empty when there is none.
     pub ipam: String,
 }
@@ -53,6 +56,8 @@ pub struct Original {
     pub netdev: Option<IfName>,
     /// Its further names.
     pub alt_names: Vec<String>,
+    /// Further interfaces of the VF, one for each further RDMA device.
+    pub further: Vec<IfName>,
     /// Its largest packet in bytes.
     pub mtu: Option<u32>,
     /// Whether it was switched on.
@@ -78,6 +83,8 @@ pub struct Wanted {
     pub isolation: bool,
     /// The partition key, as configured.
     pub pkey: String,
+    /// An interface of that partition.
+    pub partition: Option<Partition>,
 }
 
 /// The namespace of the container.
@@ -107,6 +114,18 @@ pub struct RdmaDevice {
 }
 
 impl VfRecord {
+    /// Every RDMA device, in the order in which they left.
+    pub fn rdma_devices(&self) -> impl Iterator<Item = &RdmaDevice> {
+        self.rdma.iter().chain(&self.siblings)
+    }
+
+    /// Notes the RDMA devices, in that order.
+    pub fn set_rdma_devices(&mut self, devices: Vec<RdmaDevice>) {
+        let mut devices = devices.into_iter();
+        self.rdma = devices.next();
+        self.siblings = devices.collect();
+    }
+
     /// How far the attachment has come, in the words of a lease.
     pub fn phase(&self) -> Phase {
         if self.done {
@@ -120,6 +139,8 @@ impl VfRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::rdma_side;
+    use crate::rdma::lease::of_ib_sriov;
     use proptest::prelude::*;
 
     /// As Go's plugin wrote it (reference measurements, ADD with everything).
@@ -143,6 +164,7 @@ mod tests {
             original: Original {
                 netdev: "ib3".parse().ok(),
                 alt_names: vec!["ibp1s0v2".to_owned()],
+                further: Vec::new(),
                 mtu: Some(4092),
                 up: true,
                 node_guid: Some(Guid::new(0)),
@@ -155,6 +177,7 @@ mod tests {
                 policy: Some(LinkPolicy::Enable),
                 isolation: true,
                 pkey: "0x7fff".to_owned(),
+                partition: None,
             },
             lodging: Some(Lodging {
                 path: "/run/netns/p".to_owned(),
@@ -168,8 +191,42 @@ mod tests {
                 index: Some(7),
                 node_guid: Some(Guid::new(9)),
             }),
+            siblings: Vec::new(),
             ipam: "host-local".to_owned(),
         }
+    }
+
+    /// What the `rdma` plugin reads of it, to leave alone what it names.
+    #[test]
+    fn the_other_plugin_understands_it() {
+        let second = RdmaDevice {
+            host_name: "mlx5_4".to_owned(),
+            pod_name: "hca1".to_owned(),
+            index: Some(8),
+            node_guid: None,
+        };
+        let record = VfRecord {
+            siblings: vec![second],
+            original: Original {
+                further: vec!["ib4".parse().unwrap()],
+                ..record().original
+            },
+            wanted: Wanted {
+                partition: Some(Partition {
+                    pkey: "0x8001".parse().unwrap(),
+                    ifname: "net1.8001".parse().unwrap(),
+                }),
+                ..record().wanted
+            },
+            ..record()
+        };
+        let bytes = record.encode();
+        assert_eq!(VfRecord::decode(&bytes).as_ref(), Some(&record));
+        let whose = record.attachment.clone().unwrap();
+        let lease = of_ib_sriov::lease(&bytes).unwrap();
+        assert_eq!(lease, rdma_side::as_lease(&whose, &record));
+        assert_eq!(lease.each()[1].host_name, "mlx5_4");
+        assert_eq!(of_ib_sriov::lease(GO.as_bytes()), None);
     }
 
     #[test]

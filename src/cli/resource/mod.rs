@@ -8,12 +8,12 @@ use clap::{Args, Subcommand};
 
 use self::chosen::Chosen;
 use super::words::{WORDS, unmarked};
-use super::{Context, Dialect, Failure};
+use super::{Context, Failure};
 use crate::kernel::Conn;
 use crate::rdma::resource::{self, Makers, Wish};
 use crate::types::FrmrKey;
-use crate::view;
 use crate::view::resource::Show;
+use crate::view::{self, Detail};
 use crate::wire::nldev::resource::Query;
 
 /// Objects that the kernel tracks: queue pairs, memory regions, ...
@@ -109,10 +109,8 @@ impl Resource {
 fn counts(cx: &mut Context<'_>, conn: &mut Conn, name: Option<&str>) -> Result<(), Failure> {
     let found = resource::summaries(conn, name, cx.details > 1);
     let listing = cx.or_empty(conn, found)?;
-    let limits = cx.dialect == Dialect::Own;
-    let row = |summary| view::resource::summary_row(summary, limits);
-    let rows: Vec<_> = listing.found.iter().map(row).collect();
-    cx.view.rows(&rows)?;
+    let rows = listing.found.iter();
+    cx.view.list(rows.map(view::resource::summary_row))?;
     cx.missing(conn, listing.failed)
 }
 
@@ -129,21 +127,16 @@ fn show(cx: &mut Context<'_>, conn: &mut Conn, chosen: &Chosen) -> Result<(), Fa
     let found = resource::list(conn, wish);
     let listing = cx.or_empty(conn, found)?;
     let show = Show {
-        details: cx.details > 0,
+        detail: cx.detail(),
         driver_details: cx.details > 1,
         by_port: chosen.kind.has_ports(),
     };
     // Owners are ours: iproute2 has no words for them.
-    let mut makers = Makers::new(cx.host, show.details && cx.dialect == Dialect::Own);
-    let rows: Vec<_> = listing
-        .found
-        .iter()
-        .map(|object| {
-            let maker = object.task.pid.map(|pid| makers.of(pid));
-            view::resource::row(object, maker, show)
-        })
-        .collect();
-    cx.view.rows(&rows)?;
+    let mut makers = Makers::new(cx.host, show.detail == Detail::Own);
+    cx.view.list(listing.found.iter().map(|object| {
+        let maker = object.task.pid.map(|pid| makers.of(pid));
+        view::resource::row(object, maker, show)
+    }))?;
     cx.missing(conn, listing.failed)
 }
 

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{Patience, locked, losses, plain, show, unread, unselected, users};
+use super::{Patience, Trees, locked, losses, plain, show, unread, unselected, users};
 use crate::cli::words::unmarked;
 use crate::cli::{Context, Failure};
 use crate::kernel::modules::{self, Availability};
 use crate::pci::appearance::{Ears, Equipment};
 use crate::pci::driver::{self, DriverError};
-use crate::sriov::arrival::{self, Lack, Trouble};
+use crate::sriov::arrival::{Lack, Trouble};
 use crate::sriov::binding::{BindingError, Job};
 use crate::sriov::pf::{Pf, Vf};
 use crate::sriov::selector;
@@ -64,8 +64,8 @@ impl Bind {
     }
 
     pub(super) fn run(self, cx: &mut Context<'_>, way: Way) -> Result<(), Failure> {
-        let (host, sysfs) = (cx.host, cx.host.sysfs());
-        let (pf, vf) = selector::vf(sysfs, &self.vf).map_err(unselected)?;
+        let (host, trees) = (cx.host, Trees::of(cx.host));
+        let (pf, vf) = selector::vf(trees.own(), &self.vf).map_err(unselected)?;
         if cx.dry_run {
             let steps = self.steps(cx, &pf, vf, way)?;
             cx.plan_all(|| steps)?;
@@ -77,7 +77,7 @@ impl Bind {
         if way == Way::Rebind {
             users(cx, &pf, &[vf], Loss::Unbound)?;
         }
-        let expected = self.expected(cx, &pf)?;
+        let expected = self.expected(&trees, &pf)?;
         let mut ears = Ears::open(host);
         let job = Job {
             host,
@@ -90,11 +90,11 @@ impl Bind {
             Way::Rebind => job.rebind(self.driver.as_ref()).map(|()| true),
         };
         if !changed.map_err(|error| failed(cx, &error))? {
-            return show(cx, pf.address, &[vf]);
+            return show(cx, &trees, pf.address, &[vf]);
         }
-        let lacks = ears.wait(host, &[(vf.address, expected)], deadline);
+        let lacks = ears.wait(trees.home(), &[(vf.address, expected)], deadline);
         let lacks = lacks.map_err(|error| unread(&error))?;
-        show(cx, pf.address, &[vf])?;
+        show(cx, &trees, pf.address, &[vf])?;
         let troubles: Vec<Trouble> = lacks
             .into_iter()
             .map(|lack| Trouble {
@@ -143,24 +143,24 @@ impl Bind {
     }
 
     /// A driver that hands functions on makes nothing of them; another's VF has what the PF has.
-    fn expected(&self, cx: &Context<'_>, pf: &Pf) -> Result<Equipment, Failure> {
+    fn expected(&self, trees: &Trees<'_>, pf: &Pf) -> Result<Equipment, Failure> {
         if self.driver.as_ref().is_some_and(DriverName::takes_anything) {
             return Ok(Equipment {
                 driver: true,
                 ..Equipment::default()
             });
         }
-        arrival::expected(cx.host, pf.address).map_err(|error| unread(&error))
+        trees.expected(pf.address).map_err(|error| unread(&error))
     }
 }
 
 impl Unbind {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let (host, sysfs) = (cx.host, cx.host.sysfs());
-        let (pf, vf) = selector::vf(sysfs, &self.vf).map_err(unselected)?;
+        let (host, trees) = (cx.host, Trees::of(cx.host));
+        let (pf, vf) = selector::vf(trees.own(), &self.vf).map_err(unselected)?;
         if cx.dry_run {
             let usage = users(cx, &pf, &[vf], Loss::Unbound)?;
-            let before = driver::bound(sysfs, vf.address).ok().flatten();
+            let before = driver::bound(host.sysfs(), vf.address).ok().flatten();
             cx.plan_all(|| {
                 let mut steps: Vec<String> = losses(&usage).collect();
                 steps.extend(before.map(|before| unbinding(vf, &before)));
@@ -178,7 +178,7 @@ impl Unbind {
             deadline,
         };
         job.unbind().map_err(|error| failed(cx, &error))?;
-        show(cx, pf.address, &[vf])
+        show(cx, &trees, pf.address, &[vf])
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::{ArgAction, Args};
 
-use super::{Patience, again, locked, losses, plain, show, unread, unselected, users};
+use super::{Patience, Trees, again, locked, losses, plain, show, unread, unselected, users};
 use crate::cli::{Context, Failure};
 use crate::pci::appearance::Ears;
 use crate::pci::function;
@@ -43,7 +43,8 @@ pub(super) struct Destroy {
 impl Create {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let host = cx.host;
-        let pf = selector::pf(host.sysfs(), &self.pf).map_err(unselected)?;
+        let trees = Trees::of(host);
+        let pf = selector::pf(trees.own(), &self.pf).map_err(unselected)?;
         let wanted = usize::from(self.wanted);
         if self.wanted > pf.total_vfs {
             return Err(refused(
@@ -58,7 +59,7 @@ impl Create {
         if pf.vfs.len() == wanted {
             return match cx.dry_run {
                 true => Ok(cx.view.rows(&[])?),
-                false => show(cx, pf.address, &pf.vfs),
+                false => show(cx, &trees, pf.address, &pf.vfs),
             };
         }
         if cx.dry_run {
@@ -80,7 +81,7 @@ impl Create {
         let _locks = locked(cx, pf.address, &pf.vfs, deadline)?;
         let pf = again(host.sysfs(), pf.address)?;
         if pf.vfs.len() == wanted {
-            return show(cx, pf.address, &pf.vfs);
+            return show(cx, &trees, pf.address, &pf.vfs);
         }
         if !pf.vfs.is_empty() {
             remove(cx, &pf, deadline)?;
@@ -90,12 +91,13 @@ impl Create {
                 pf.vfs.len()
             ));
         }
-        self.create(cx, &pf, deadline, limit.as_secs())
+        self.create(cx, &trees, &pf, deadline, limit.as_secs())
     }
 
     fn create(
         &self,
         cx: &mut Context<'_>,
+        trees: &Trees<'_>,
         pf: &Pf,
         deadline: Instant,
         waited: u64,
@@ -107,13 +109,13 @@ impl Create {
             true => Probing::Off,
             false => Probing::AsSet,
         };
-        let expected = arrival::expected(host, pf.address).map_err(|error| unread(&error))?;
+        let expected = trees.expected(pf.address).map_err(|error| unread(&error))?;
         let ears = Ears::open(host);
         let limit = binding::left(deadline);
         let now = count::create(host, pf, self.wanted, probing, limit)
             .map_err(|error| refused(cx, &error))?;
         let troubles = match probed {
-            true => arrival::settle(host, ears, &now, expected, deadline),
+            true => arrival::settle(host, trees.home(), ears, &now, expected, deadline),
             false => Ok(Vec::new()),
         };
         let troubles = troubles.map_err(|error| unread(&error))?;
@@ -123,7 +125,7 @@ impl Create {
                 pf.address
             ));
         }
-        show(cx, now.address, &now.vfs)?;
+        show(cx, trees, now.address, &now.vfs)?;
         if troubles.is_empty() {
             return Ok(());
         }
@@ -136,7 +138,8 @@ impl Create {
 impl Destroy {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let host = cx.host;
-        let pf = selector::pf(host.sysfs(), &self.pf).map_err(unselected)?;
+        let trees = Trees::of(host);
+        let pf = selector::pf(trees.own(), &self.pf).map_err(unselected)?;
         if pf.vfs.is_empty() {
             return Ok(cx.view.nothing()?);
         }

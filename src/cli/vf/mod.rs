@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
+use self::trees::Trees;
 use super::words::unmarked;
 use super::{Context, Failure};
 use crate::kernel::{Lock, LockError, Sysfs};
 use crate::rdma::lease::locks;
-use crate::sriov::held::Held;
 use crate::sriov::pf::{Pf, Vf as Member};
 use crate::sriov::selector::SelectError;
 use crate::sriov::usage::{self, Usage};
@@ -20,8 +20,10 @@ use crate::view::held::Owner;
 
 mod binding;
 mod count;
+mod everywhere;
 mod set;
 mod show;
+mod trees;
 
 /// How long the drivers of a VF may take, and what comes on top once.
 const EACH: Duration = Duration::from_secs(2);
@@ -98,9 +100,13 @@ pub(super) fn unselected(error: SelectError) -> Failure {
 }
 
 /// Prints what VFs have now.
-fn show(cx: &mut Context<'_>, pf: PciAddr, vfs: &[Member]) -> Result<(), Failure> {
-    let sysfs = cx.host.sysfs();
-    let held = |vf: &Member| Held::of(sysfs, *vf).map_err(|error| unread(&error));
+fn show(
+    cx: &mut Context<'_>,
+    trees: &Trees<'_>,
+    pf: PciAddr,
+    vfs: &[Member],
+) -> Result<(), Failure> {
+    let held = |vf: &Member| trees.held(*vf).map_err(|error| unread(&error));
     let own = held(&Member {
         index: 0,
         address: pf,

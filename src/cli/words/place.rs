@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
-use super::{Reader, is_key};
+use super::{Reader, Spelled, is_key};
 
 /// What the next word can be, by the words before it.
 pub struct Place<'a> {
@@ -25,44 +25,33 @@ pub struct Place<'a> {
 /// The place behind `words`, of which the first is the program; `None` where they make no sense.
 pub fn place<'a>(root: &'a Command, words: &[OsString]) -> Option<Place<'a>> {
     let mut reader = Reader {
-        root,
+        options: Some(root),
         above: Vec::new(),
         at: root,
         named: 0,
         only_words: false,
-        out: Vec::new(),
+        out: Spelled {
+            words: Vec::new(),
+            object: None,
+            sure: true,
+        },
     };
     let mut awaits = None;
     let mut used = Vec::new();
-    for word in words.iter().skip(1) {
+    let mut words = words.iter().skip(1).cloned();
+    while let Some(word) = words.next() {
         let text = word.to_string_lossy();
-        if awaits.take().is_some() {
-            continue;
-        }
-        let option = text.starts_with('-') && text.len() > 1 && !reader.only_words;
-        let named = |reader: &Reader<'a>, long: &str| {
-            let mut all = reader.arguments();
-            all.find(|arg| arg.get_long() == Some(long))
-        };
         if text == "--" && !reader.only_words {
             reader.only_words = true;
-        } else if option {
-            let has_value = reader.option(&text);
-            let spelled = reader.out.last().and_then(|word| word.to_str());
-            let spelled = spelled.unwrap_or_default().to_owned();
-            let last = spelled.chars().last();
-            let arg = match spelled.strip_prefix("--") {
-                Some(long) => {
-                    let mut all = reader.arguments();
-                    all.find(|arg| arg.get_long().is_some_and(|name| name.starts_with(long)))
-                }
-                None => reader.arguments().find(|arg| arg.get_short() == last),
-            };
-            awaits = arg.filter(|_| has_value);
+        } else if text.starts_with('-') && text.len() > 1 && !reader.only_words {
+            awaits = reader.option(&text, &mut words);
         } else {
             let (at, count) = (reader.at, reader.named);
             if let Some(key) = reader.word(&text) {
-                awaits = named(&reader, &key);
+                if words.next().is_none() {
+                    let mut all = reader.at.get_arguments();
+                    awaits = all.find(|arg| arg.get_long() == Some(&key));
+                }
                 used.push(key);
             } else if std::ptr::eq(at, reader.at) && count == reader.named {
                 // The word is none of this command's, and nothing can follow it.

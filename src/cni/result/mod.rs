@@ -78,6 +78,25 @@ pub struct Dns {
     pub options: Vec<String>,
 }
 
+impl CniResult {
+    /// This result with what a later plugin of the list tells of its own.
+    #[must_use]
+    pub fn followed_by(mut self, later: Self) -> Self {
+        let before = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
+        let shifted = later.ips.into_iter().map(|ip| Ip {
+            interface: ip.interface.map(|index| index.saturating_add(before)),
+            ..ip
+        });
+        self.ips.extend(shifted);
+        self.interfaces.extend(later.interfaces);
+        self.routes.extend(later.routes);
+        if later.dns != Dns::default() {
+            self.dns = later.dns;
+        }
+        self
+    }
+}
+
 /// Twenty or six bytes as they are written in a result.
 pub fn hardware_address(bytes: &[u8]) -> Option<String> {
     if let Ok(six) = <[u8; 6]>::try_from(bytes) {
@@ -145,6 +164,23 @@ mod tests {
             bare.document("1.0.0").replace(['\n', ' '], ""),
             r#"{"cniVersion":"1.0.0"}"#
         );
+    }
+
+    #[test]
+    fn two_plugins_of_a_list() {
+        let both = sample().followed_by(sample());
+        assert_eq!((both.interfaces.len(), both.routes.len()), (2, 2));
+        let of: Vec<_> = both.ips.iter().map(|ip| ip.interface).collect();
+        assert_eq!(of, [Some(0), Some(1)]);
+        assert_eq!(CniResult::default().followed_by(sample()), sample());
+        let named = CniResult {
+            dns: Dns {
+                domain: "d".to_owned(),
+                ..Dns::default()
+            },
+            ..CniResult::default()
+        };
+        assert_eq!(named.clone().followed_by(sample()).dns, named.dns);
     }
 
     #[test]

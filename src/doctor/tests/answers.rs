@@ -42,6 +42,18 @@ pub fn kernel(bench: Bench) -> Kernel {
                 .checked_sub(1)
                 .and_then(|at| bench.netdevs.get(at as usize));
             match netdev {
+                // IFLA_EXT_MASK with RTEXT_FILTER_VF; a listing has no index.
+                _ if bench.cramped && body.get(20).is_some_and(|mask| mask & 1 == 1) => {
+                    Answer::Refused(Errno::EMSGSIZE, None)
+                }
+                Some(netdev) if bench.cramped => {
+                    let vfs = Vec::new();
+                    let netdev = Netdev {
+                        vfs,
+                        ..netdev.clone()
+                    };
+                    Answer::Data(vec![link(&netdev, index)])
+                }
                 Some(netdev) => Answer::Data(vec![link(netdev, index)]),
                 None => Answer::Refused(Errno::ENODEV, None),
             }

@@ -52,6 +52,8 @@ pub struct Bench {
     /// By interface index, from 1.
     pub netdevs: Vec<Netdev>,
     pub away: Vec<Away>,
+    /// The kernel has no room for the VFs of an interface (EMSGSIZE).
+    pub cramped: bool,
 }
 
 impl Bench {
@@ -67,6 +69,7 @@ impl Bench {
             devices: Vec::new(),
             netdevs: Vec::new(),
             away: Vec::new(),
+            cramped: false,
         };
         bench
             .file("proc/sys/kernel/osrelease", "7.3.1\n")
@@ -86,6 +89,7 @@ impl Bench {
             .file("boot/vmlinuz", "")
             .file("usr/lib/udev/rules.d/60-rdma.rules", "SUBSYSTEM==\"infiniband\", PROGRAM=\"rdma_rename %k NAME_FALLBACK\"\n")
             .link("opt/cni/bin/rdma", "../../../usr/sbin/rdmactl")
+            .link("opt/cni/bin/ib-sriov", "../../../usr/sbin/rdmactl")
             .file("sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
             .chain("10-net.conflist", r#"{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"host-device"},{"type":"rdma","args":{}}]}"#);
         for module in ["ib_uverbs", "ib_umad", "ib_ipoib", "mlx5_ib"] {
@@ -202,6 +206,7 @@ impl Bench {
 
     pub fn link(&mut self, path: &str, target: &str) -> &mut Self {
         self.files.remove(path);
+        self.executable.remove(path);
         self.links.insert(path.to_owned(), target.to_owned());
         self
     }
@@ -241,6 +246,7 @@ impl Bench {
     pub fn remove(&mut self, begin: &str) -> &mut Self {
         self.files.retain(|path, _| !path.starts_with(begin));
         self.links.retain(|path, _| !path.starts_with(begin));
+        self.executable.retain(|path| !path.starts_with(begin));
         self
     }
 

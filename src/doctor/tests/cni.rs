@@ -9,8 +9,8 @@ use crate::kernel::namespace::Process;
 use crate::kernel::netns::NetnsId;
 use crate::wire::nldev::device::Device;
 
-const RDMA: &str = "opt/cni/bin/rdma";
-const SRIOV: &str = "opt/cni/bin/ib-sriov";
+pub(super) const RDMA: &str = "opt/cni/bin/rdma";
+pub(super) const SRIOV: &str = "opt/cni/bin/ib-sriov";
 const FILE: &str = "20-ib.conflist";
 
 pub(super) fn cases() -> Vec<Case> {
@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn foreign(bench: &mut Bench) {
+pub(super) fn foreign(bench: &mut Bench) {
     bench.file(SRIOV, "\x7fELF...").run_by_all(SRIOV);
 }
 
@@ -77,15 +77,13 @@ fn plugins() -> Vec<Case> {
     ]
 }
 
-/// A list of these plugins, with ib-sriov installed.
-fn list(bench: &mut Bench, plugins: &str) {
-    foreign(bench);
+/// A list of these plugins.
+pub(super) fn list(bench: &mut Bench, plugins: &str) {
     let text = format!(r#"{{"cniVersion":"1.0.0","name":"n","plugins":[{plugins}]}}"#);
     bench.chain(FILE, &text);
 }
 
 fn chains() -> Vec<Case> {
-    const FOREIGN: &[Id] = &[Id::PluginsForeign];
     vec![
         case(
             Id::ChainsUnreadable,
@@ -99,7 +97,10 @@ fn chains() -> Vec<Case> {
         case(
             Id::ChainsFirst,
             |bench| {
-                bench.chain(FILE, r#"{"plugins":[{"type":"rdma"},{"type":"host-device"}]}"#);
+                bench.chain(
+                    FILE,
+                    r#"{"plugins":[{"type":"rdma"},{"type":"host-device"}]}"#,
+                );
                 bench.chain("x.conf", r#"{"type":"rdma"}"#);
             },
             |bench| {
@@ -110,20 +111,26 @@ fn chains() -> Vec<Case> {
             Id::ChainsOrder,
             |bench| list(bench, r#"{"type":"ib-sriov"},{"type":"rdma"}"#),
             |bench| list(bench, r#"{"type":"sriov"},{"type":"rdma"}"#),
-        )
-        .also(FOREIGN),
+        ),
         case(
             Id::ChainsIsolationTwice,
-            |bench| list(bench, r#"{"type":"ib-sriov","RdmaIsolation":true},{"type":"rdma"}"#),
+            |bench| {
+                list(
+                    bench,
+                    r#"{"type":"ib-sriov","RdmaIsolation":true},{"type":"rdma"}"#,
+                )
+            },
             |bench| list(bench, r#"{"type":"ib-sriov","rdmaIsolation":true}"#),
-        )
-        .also(FOREIGN),
+        ),
         case(
             Id::ChainsSharedMode,
             |bench| {
                 bench.mode = 1;
                 bench.file("sys/module/ib_core/parameters/netns_mode", "Y\n");
-                bench.file("etc/modprobe.d/rdmactl.conf", "options ib_core netns_mode=1\n");
+                bench.file(
+                    "etc/modprobe.d/rdmactl.conf",
+                    "options ib_core netns_mode=1\n",
+                );
             },
             |bench| {
                 bench.mode = 1;
@@ -134,21 +141,20 @@ fn chains() -> Vec<Case> {
         ),
         case(
             Id::ChainsUnknownKey,
-            |bench| list(bench, r#"{"type":"ib-sriov","link_sate":"auto","guid":"02::"}"#),
+            |bench| list(bench, r#"{"type":"ib-sriov","link_sate":"auto"}"#),
             |bench| {
                 list(
                     bench,
-                    r#"{"type":"ib-sriov","LINK_STATE":"auto","_why":1,"cni.dev/x":[]},{"type":"tuning","sysctl":{}}"#,
+                    r#"{"type":"ib-sriov","LINK_STATE":"auto","guid":"02:00:00:00:00:00:00:aa","guidPolicy":"","_why":1,"cni.dev/x":[]},{"type":"tuning","sysctl":{}}"#,
                 );
             },
-        )
-        .also(FOREIGN),
+        ),
         case(
             Id::ChainsValue,
             |bench| {
                 list(
                     bench,
-                    r#"{"type":"ib-sriov","rdmaIsolation":"yes","link_state":"up","ipam":{"type":"dhcp"},"deviceID":7}"#,
+                    r#"{"type":"ib-sriov","rdmaIsolation":"yes","link_state":"up","ipam":{"type":"dhcp"},"deviceID":7,"guid":"02::"}"#,
                 );
             },
             |bench| {
@@ -157,8 +163,7 @@ fn chains() -> Vec<Case> {
                     r#"{"type":"ib-sriov","rdmaIsolation":null,"link_state":"enable","ipam":{"type":"host-local"}},{"type":"tuning","link_state":7}"#,
                 );
             },
-        )
-        .also(FOREIGN),
+        ),
     ]
 }
 
@@ -247,7 +252,7 @@ fn leases() -> Vec<Case> {
     ]
 }
 
-fn remedies(bench: &Bench, id: Id) -> Vec<(Option<String>, Vec<String>)> {
+pub(super) fn remedies(bench: &Bench, id: Id) -> Vec<(Option<String>, Vec<String>)> {
     let findings = bench.findings(&[id.area()]);
     let found = findings.into_iter().filter(|finding| finding.id == id);
     found
@@ -272,9 +277,8 @@ fn the_remedy_of_a_chain_is_the_whole_file() {
     };
     assert!(commands.is_empty());
     let mut mended = Bench::sound();
-    foreign(&mut mended);
     mended.chain(FILE, content);
-    assert_eq!(mended.ids(), [Id::PluginsForeign]);
+    assert_eq!(mended.ids(), []);
     for kept in [
         "\"name\": \"n\"",
         "\"pkey\": \"0x5\"",
@@ -291,7 +295,7 @@ fn the_remedy_of_a_chain_is_the_whole_file() {
         panic!();
     };
     mended.chain(FILE, content);
-    assert_eq!(mended.ids(), [Id::PluginsForeign]);
+    assert_eq!(mended.ids(), []);
 }
 
 #[test]

@@ -275,3 +275,13 @@ fn who_has_a_guid_twice_and_which_of_them_changes() {
     );
     assert!(twice.remedy.commands[0].starts_with("rdmactl vf set 0000:01:00.0/0 guid 0e:42"));
 }
+
+/// What the PF cannot tell is said, once for each PF, and what drivers have is checked all the same.
+#[test]
+fn a_list_that_is_too_long_is_told() {
+    let mut bench = Bench::sound();
+    bench.cramped = true;
+    assert_eq!(bench.ids(), [Id::VfsListShort]);
+    bench.device(1).guid = 0;
+    assert_eq!(bench.ids(), [Id::VfsGuidZero, Id::VfsListShort]);
+}

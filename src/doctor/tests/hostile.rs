@@ -13,7 +13,9 @@ use crate::kernel::{Host, Protocol};
 
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
-    let machine = Bench::sound().machine();
+    let mut bench = Bench::sound();
+    bench.remove("opt/cni/bin/ib-sriov");
+    let machine = bench.machine();
     for path in [
         "etc/cni/net.d/50-x.conflist",
         "opt/cni/bin/ib-sriov",

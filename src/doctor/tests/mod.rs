@@ -5,6 +5,7 @@ mod bench;
 mod cni;
 mod hardware;
 mod hostile;
+mod plugins;
 mod system;
 
 use std::collections::BTreeSet;

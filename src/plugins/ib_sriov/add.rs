@@ -1,7 +1,7 @@
 //! ADD: every check, a record, then the VF, its addresses and the result; all undone if one fails.
 
 use super::config::Settings;
-use super::{IbSriov, addresses, attachment};
+use super::{IbSriov, addresses, attachment, partition};
 use crate::attachment::release::Release;
 use crate::attachment::settle::settle;
 use crate::attachment::take::{self, Candidate, Order, Taken};
@@ -11,9 +11,11 @@ use crate::cni::result::{CniResult, Interface, hardware_address};
 use crate::cni::{Call, Code, Config, Failure};
 use crate::kernel::{Conn, Lock};
 use crate::plugins::attach_fault::attach;
-use crate::plugins::{device_info, fault, mode, netns};
+use crate::plugins::{char_devices, device_info, fault, mode, netns};
+use crate::rdma::char_device::Numbered;
 use crate::rdma::lease::locks;
 use crate::types::{DeviceId, IfName, PciAddr};
+use crate::wire::link::message::Link;
 
 /// Gives the container its VF.
 ///
@@ -28,6 +30,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     if settings.isolation {
         mode::require_exclusive(&mut home)?;
     }
+    addresses::previous(config)?;
     let ipam = addresses::plugin(config, call)?;
     let netns = netns::target(host, call)?;
     let ifname: IfName = call
@@ -36,6 +39,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
         .map_err(|error: crate::types::Invalid| {
             Failure::new(Code::INVALID_ENVIRONMENT, error.to_string())
         })?;
+    let partition = partition::wanted(&settings, &ifname)?;
     let attachment = attachment(call, config);
     let order = Order {
         attachment: &attachment,
@@ -46,8 +50,10 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
         needs_guid: settings.needs_guid(),
         policy: settings.policy,
         isolation: settings.isolation,
+        naming: &settings.naming,
         vfio: settings.vfio,
         pkey: &settings.pkey,
+        partition: partition.as_ref(),
         ipam: ipam.as_ref().map_or("", Ipam::kind),
     };
     let mut route = host.route().map_err(|error| attach(&error.into()))?;
@@ -72,6 +78,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     }
     let (name, record) =
         take::write_down(host, &order, &candidate).map_err(|error| attach(&error))?;
+    let numbers = char_devices::before(host, &mut home, &candidate.rdma);
     let mut adding = Adding {
         plugin,
         order: &order,
@@ -79,11 +86,13 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
             name,
             record,
             link: None,
-            rdma: None,
+            partition: None,
+            rdma: Vec::new(),
             notes: Vec::new(),
         },
         ipam: ipam.as_ref(),
         asked: false,
+        numbers,
     };
     let outcome = adding.run(&mut home, &mut route, candidate, config, lock, &settings);
     if outcome.is_err() {
@@ -105,6 +114,8 @@ struct Adding<'p, 'h, 'o> {
     ipam: Option<&'o Ipam>,
     /// The IPAM plugin may have reserved something.
     asked: bool,
+    /// Those of the character devices, before anything was changed.
+    numbers: Vec<Vec<Numbered>>,
 }
 
 impl Adding<'_, '_, '_> {
@@ -123,11 +134,24 @@ impl Adding<'_, '_, '_> {
         let notes = std::mem::take(&mut self.taken.notes);
         self.plugin.report(&notes);
         carried.map_err(|error| self.told(&error))?;
+        char_devices::compare(
+            host,
+            &mut self.plugin.log,
+            settings.char_devices,
+            self.order.netns,
+            &self.numbers,
+            &self.taken.rdma,
+        )?;
         // An IPAM plugin may take its time: nobody has to wait for it here. The record keeps
         // others from the VF.
         drop(lock);
         let mut result = CniResult::default();
-        if let (Some(ipam), Some(link)) = (self.ipam, &self.taken.link) {
+        if let Some(wanted) = self.order.partition.filter(|_| self.taken.link.is_some()) {
+            partition::report(self.plugin, self.order.netns, function, wanted);
+        }
+        // The addresses are those of the partition, where there is one.
+        let link = self.taken.partition.as_ref().or(self.taken.link.as_ref());
+        if let (Some(ipam), Some(link)) = (self.ipam, link) {
             self.asked = true;
             let (answer, said) =
                 ipam.ask(Task::Add, self.plugin.env, config)
@@ -151,14 +175,22 @@ impl Adding<'_, '_, '_> {
                 ipam.kind()
             ));
         }
-        for ip in &mut result.ips {
-            ip.interface = Some(0);
+        let own = self.interface(self.order.ifname, self.taken.link.as_ref());
+        result.interfaces = vec![own];
+        if let (Some(wanted), Some(link)) = (self.order.partition, &self.taken.partition) {
+            let further = self.interface(&wanted.ifname, Some(link));
+            result.interfaces.push(further);
         }
-        result.interfaces = vec![self.interface()];
+        let last = u32::from(result.interfaces.len() > 1);
+        for ip in &mut result.ips {
+            ip.interface = Some(last);
+        }
+        let result = addresses::previous(config)?.followed_by(result);
         let document = result.document(&config.version);
-        let rdma = self.taken.rdma.as_ref().map(|device| device.name.as_str());
+        let rdma = self.taken.rdma.iter().map(|device| device.name.as_str());
+        let rdma: Vec<&str> = rdma.collect();
         let pf = self.taken.record.vf.as_ref().and_then(|vf| vf.pf);
-        device_info::write(host, &settings.device_info_file, function, rdma, pf)?;
+        device_info::write(host, &settings.device_info_file, function, &rdma, pf)?;
         take::finish(host, &mut self.taken).map_err(|error| attach(&error))?;
         self.plugin.log.info(format!(
             "gave {function} to container {} as {}",
@@ -171,10 +203,9 @@ impl Adding<'_, '_, '_> {
         attach(error)
     }
 
-    fn interface(&self) -> Interface {
-        let link = self.taken.link.as_ref();
+    fn interface(&self, name: &IfName, link: Option<&Link>) -> Interface {
         Interface {
-            name: self.order.ifname.to_string(),
+            name: name.to_string(),
             mac: link.and_then(|link| hardware_address(&link.address)),
             mtu: link.and_then(|link| link.mtu),
             sandbox: self.order.netns.word().to_owned(),

@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use crate::attachment::AttachError;
 use crate::cni::ipam::Ipam;
+use crate::cni::prev_result::PrevResult;
 use crate::cni::result::{CniResult, Ip, Route as Wanted};
 use crate::cni::{Call, Code, Config, Failure};
 use crate::kernel::{Host, Netns, sysctl};
@@ -26,6 +27,22 @@ pub fn plugin(config: &Config<'_>, call: &Call) -> Result<Option<Ipam>, Failure>
         .details("dhcp needs an Ethernet address; use host-local, static or whereabouts")),
         ipam => Ok(ipam),
     }
+}
+
+/// What the plugins before this one told, to which its own is added; nothing when it is the first.
+///
+/// # Errors
+/// Code 7.
+pub fn previous(config: &Config<'_>) -> Result<CniResult, Failure> {
+    let Some(prev) = PrevResult::of(config)? else {
+        return Ok(CniResult::default());
+    };
+    CniResult::decode(&prev.document(), &config.version).map_err(|error| {
+        Failure::new(
+            Code::INVALID_CONFIG,
+            format!("could not parse prevResult: {error}"),
+        )
+    })
 }
 
 /// Puts addresses and routes onto an interface of the container.

@@ -1,7 +1,8 @@
 //! CHECK: whether everything that ADD made still stands.
 
 use super::config::Settings;
-use super::{IbSriov, addresses, attachment};
+use super::{IbSriov, addresses, attachment, partition};
+use crate::attachment::record::RdmaDevice;
 use crate::attachment::{AttachError, VfRecord, VfStore};
 use crate::cni::ipam::{Ipam, Task};
 use crate::cni::prev_result::PrevResult;
@@ -55,9 +56,12 @@ pub fn check(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Resu
                 format!("could not parse prevResult: {error}"),
             )
         })?;
+        let link = partition::require(plugin, &record, &netns, link)?;
         require_addresses(plugin, &netns, &link, &result)?;
     }
-    require_rdma(plugin, &record, &netns)?;
+    for rdma in record.rdma_devices() {
+        require_rdma(plugin, &record, rdma, &netns)?;
+    }
     require_settings(plugin, &record)?;
     if let Some(ipam) = Ipam::of(config, call)?
         && record.original.netdev.is_some()
@@ -182,19 +186,26 @@ fn network(net: crate::types::IpNet) -> (u128, u8) {
     (bits.checked_shr(host).unwrap_or(0), net.prefix())
 }
 
-fn require_rdma(plugin: &IbSriov<'_>, record: &VfRecord, netns: &Netns) -> Result<(), Failure> {
-    let (Some(rdma), Some(function)) = (&record.rdma, record.function) else {
+fn require_rdma(
+    plugin: &IbSriov<'_>,
+    record: &VfRecord,
+    rdma: &RdmaDevice,
+    netns: &Netns,
+) -> Result<(), Failure> {
+    let Some(function) = record.function else {
         return Ok(());
     };
     let index = rdma.index;
     let found = netns.within(|| -> Result<bool, RdmaError> {
         let mut conn = plugin.host.rdma()?;
-        let all = rdma::device::list(&mut conn)?;
-        let known = |each: &crate::wire::nldev::device::Device| match index {
-            Some(index) => each.index == index,
-            None => each.name == rdma.pod_name,
-        };
-        Ok(all.iter().any(known))
+        // A listing may leave out a device while others come and go.
+        match index {
+            Some(index) => Ok(rdma::device::with_index(&mut conn, index)?.is_some()),
+            None => {
+                let name = std::slice::from_ref(&rdma.pod_name);
+                Ok(!rdma::device::shown(&mut conn, name)?.is_empty())
+            }
+        }
     });
     let found = found.map_err(|error| fault::netns(&error))?;
     if found.map_err(|error| fault::rdma(&error))? {

@@ -7,10 +7,11 @@ use crate::cni::{Call, Code, Config, Failure};
 use crate::kernel::{Host, Sysfs, SysfsError};
 use crate::pci::device::rdma_names;
 use crate::pci::function;
-use crate::plugins::fault;
+use crate::plugins::char_devices::{self, Policy};
+use crate::plugins::{device_name, fault};
 use crate::sriov::derived_guid::derived;
 use crate::sriov::{pf, vf_side};
-use crate::types::{DeviceId, Guid, LinkPolicy, PciAddr};
+use crate::types::{DeviceId, Guid, LinkPolicy, PciAddr, RdmaNaming};
 
 /// What ib-kubernetes writes into `args.cni` when it has seen to a pod.
 const CONFIGURED: (&str, &str) = ("mellanox.infiniband.app", "configured");
@@ -38,10 +39,16 @@ pub struct Settings {
     pub guid_policy: GuidPolicy,
     /// Partition key, for whoever reads the record.
     pub pkey: String,
+    /// Make an interface of the partition.
+    pub pkey_interface: bool,
     /// The link policy to set.
     pub policy: Option<LinkPolicy>,
-    /// The RDMA device goes along.
+    /// The RDMA devices go along.
     pub isolation: bool,
+    /// How they are to be called there.
+    pub naming: RdmaNaming,
+    /// What to do when the numbers of character devices changed.
+    pub char_devices: Policy,
     /// The function is one for virtual machines; `None`: its driver says.
     pub vfio: Option<bool>,
     /// Where to write what the container got.
@@ -58,7 +65,9 @@ impl Settings {
     pub fn read(call: &Call, config: &Config<'_>) -> Result<Self, Failure> {
         let args = Args::parse(&call.args)?;
         let raw = Raw::read(config).map_err(|error| load_error(&error))?;
-        let settings = raw.checked(&args)?;
+        let mut settings = raw.checked(&args)?;
+        settings.naming = device_name::read(config)?;
+        settings.char_devices = char_devices::policy(config)?;
         settings.function()?;
         if raw.ib_kubernetes && raw.configured != CONFIGURED.1 {
             let (key, value) = CONFIGURED;
@@ -98,9 +107,9 @@ impl Settings {
         })
     }
 
-    /// Without a GUID given to it, the VF must have one of its own.
+    /// Without a GUID given to it, the VF must have one of its own; also where none could be made.
     pub fn needs_guid(&self) -> bool {
-        self.guid_policy == GuidPolicy::Require
+        self.guid_policy != GuidPolicy::Keep
     }
 
     /// The GUID to set: the one asked for, or one made from the PF's where the VF has none and the
@@ -140,6 +149,7 @@ struct Raw {
     guid: String,
     guid_policy: String,
     pkey: String,
+    pkey_interface: bool,
     link_state: String,
     isolation: bool,
     ib_kubernetes: bool,
@@ -171,6 +181,7 @@ impl Raw {
             .unwrap_or_default(),
             guid_policy: object.text("guidPolicy")?,
             pkey: object.text("pkey")?,
+            pkey_interface: flag(object, "pkeyInterface")?.unwrap_or(false),
             link_state: object.text("link_state")?,
             isolation: flag(object, "rdmaIsolation")?.unwrap_or(false),
             ib_kubernetes: flag(object, "ibKubernetesEnabled")?.unwrap_or(false),
@@ -231,8 +242,11 @@ impl Raw {
             guid,
             guid_policy,
             pkey: self.pkey.clone(),
+            pkey_interface: self.pkey_interface,
             policy,
             isolation: self.isolation,
+            naming: RdmaNaming::Keep,
+            char_devices: Policy::Warn,
             vfio: self.vfio,
             device_info_file: self.device_info_file.clone(),
             debug: self.debug || args.debug,

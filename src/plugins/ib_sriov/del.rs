@@ -11,7 +11,7 @@ use crate::kernel::Netns;
 use crate::netdev::on_function;
 use crate::plugins::attach_fault::attach;
 use crate::plugins::{fault, netns};
-use crate::rdma::lease::Attachment;
+use crate::rdma::lease::{Attachment, locks};
 
 /// Takes the VF back from the container.
 ///
@@ -32,6 +32,7 @@ pub fn del(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     if let Err(error) = store.folder().sweep() {
         plugin.log.debug(fault::chain(&error));
     }
+    locks::clear_adding(plugin.host, &attachment);
     let own = store.own(&attachment).unwrap_or_else(|error| {
         plugin.log.warn(fault::chain(&error));
         Vec::new()

@@ -5,7 +5,7 @@ use crate::attachment::{Entry, VfStore};
 use crate::cni::ipam::{Ipam, Task};
 use crate::cni::{Call, Config, Failure};
 use crate::plugins::{fault, valid};
-use crate::rdma::lease::Attachment;
+use crate::rdma::lease::{Attachment, locks};
 
 /// Ends every attachment of this network that is not in the list, and has the IPAM plugin do the
 /// same.
@@ -19,6 +19,7 @@ pub fn gc(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result<
     if let Err(error) = store.folder().sweep() {
         plugin.log.debug(fault::chain(&error));
     }
+    locks::sweep(plugin.host);
     let mut failures = Vec::new();
     for entry in entries {
         let Some(theirs) = stale(&entry, config, &valid) else {

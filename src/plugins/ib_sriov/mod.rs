@@ -6,6 +6,7 @@ mod check;
 pub(super) mod config;
 mod del;
 mod gc;
+mod partition;
 mod status;
 
 use super::log::Log;

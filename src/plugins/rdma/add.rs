@@ -1,17 +1,18 @@
 //! ADD: every check, then the move, then the result of the plugin before, unchanged.
 
 use super::config::Settings;
-use super::{Rdma, attachment, device, shared};
+use super::{Rdma, attachment, del, device, shared};
 use crate::cni::prev_result::PrevResult;
 use crate::cni::{Call, Code, Config, Failure};
-use crate::kernel::{Host, Netns};
+use crate::kernel::{Conn, Host, Netns};
 use crate::netdev::on_function;
 use crate::pci::function;
-use crate::plugins::{fault, mode, netns};
+use crate::plugins::{char_devices, device_name, fault, mode, netns};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::lend::{Loan, lend};
-use crate::rdma::lease::locks;
+use crate::rdma::lease::locate::Search;
 use crate::rdma::lease::settle::{self, Standing};
+use crate::rdma::lease::{Attachment, Store, locks};
 use crate::types::{DeviceId, RdmaNaming};
 use crate::wire::nldev::device::Device;
 
@@ -83,9 +84,16 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
         netns: &netns,
         naming: &settings.naming,
     };
+    let lent: Vec<Device> = std::iter::once(&first).chain(&siblings).cloned().collect();
+    let numbers = char_devices::before(host, &mut home, &lent);
     let arrived = lend(host, &mut home, &loan).map_err(|error| moving(&first.name, &error))?;
-    let lent = std::iter::once(&first).chain(&siblings);
-    for (lent, arrived) in lent.zip(arrived) {
+    let policy = settings.char_devices;
+    let same = char_devices::compare(host, &mut plugin.log, policy, &netns, &numbers, &arrived);
+    if let Err(failure) = same {
+        take_back(plugin, &mut home, &attachment, &id, &netns);
+        return Err(failure);
+    }
+    for (lent, arrived) in lent.iter().zip(arrived) {
         let (name, there) = (&lent.name, &arrived.name);
         let called = if name == there {
             String::new()
@@ -99,6 +107,38 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
     Ok(document)
 }
 
+/// What cannot be taken back stays on record, for DEL to do.
+fn take_back(
+    plugin: &mut Rdma<'_>,
+    home: &mut Conn,
+    attachment: &Attachment,
+    id: &DeviceId,
+    netns: &Netns,
+) {
+    let store = Store::new(plugin.host);
+    let own = store.own(attachment, Some(id)).unwrap_or_default();
+    for entry in own {
+        let search = Search {
+            host: plugin.host,
+            attachment,
+            device_id: Some(id),
+            record: entry.record.as_ref(),
+            netns: Some(netns),
+        };
+        let ended = del::end(&search, home);
+        let removed = ended.and_then(|_| {
+            let removed = store.folder().remove(&entry.name);
+            removed.map_err(|error| fault::file(&error))
+        });
+        if let Err(failure) = removed {
+            let msg = failure.msg;
+            plugin
+                .log
+                .warn(format!("could not be undone, DEL tries again: {msg}"));
+        }
+    }
+}
+
 /// One name is not enough for several devices.
 fn require_one_name_each(naming: &RdmaNaming, id: &DeviceId, count: usize) -> Result<(), Failure> {
     match naming {
@@ -106,7 +146,7 @@ fn require_one_name_each(naming: &RdmaNaming, id: &DeviceId, count: usize) -> Re
             Code::INVALID_CONFIG,
             format!("{id} has {count} RDMA devices, which cannot all be called {name}"),
         )
-        .details("write a pattern as rdmaDeviceName, such as mlx5_%d")),
+        .details(device_name::ONE_NAME)),
         _ => Ok(()),
     }
 }

@@ -4,6 +4,8 @@ use crate::cni::args::Args;
 use crate::cni::config::load_error;
 use crate::cni::object::ObjectError;
 use crate::cni::{Call, Code, Config, Failure};
+use crate::plugins::char_devices::{self, Policy};
+use crate::plugins::device_name;
 use crate::types::{Invalid, RdmaNaming};
 
 /// What ADD does in shared mode, in which no device can be moved.
@@ -23,6 +25,8 @@ pub struct Settings {
     pub device: String,
     /// How the device is to be called in the container.
     pub naming: RdmaNaming,
+    /// What to do when a move changed the numbers of character devices.
+    pub char_devices: Policy,
     /// What to do in shared mode.
     pub shared_mode: SharedMode,
     /// Whether to report more.
@@ -39,7 +43,8 @@ impl Settings {
         let device = device(config).map_err(|error| load_error(&error))?;
         Ok(Self {
             device,
-            naming: naming(config)?,
+            naming: device_name::read(config)?,
+            char_devices: char_devices::policy(config)?,
             shared_mode: shared_mode(config)?,
             debug: args.debug || debug(config),
         })
@@ -54,6 +59,7 @@ impl Settings {
                 let settings = Self {
                     device: device(config).unwrap_or_default(),
                     naming: RdmaNaming::default(),
+                    char_devices: Policy::default(),
                     shared_mode: shared_mode(config).unwrap_or_default(),
                     debug: debug(config),
                 };
@@ -71,32 +77,6 @@ fn device(config: &Config<'_>) -> Result<String, ObjectError> {
         plain
     } else {
         capability
-    })
-}
-
-/// `args.cni.rdmaDeviceName`, which a pod may set, goes before `rdmaDeviceName`.
-fn naming(config: &Config<'_>) -> Result<RdmaNaming, Failure> {
-    const KEY: &str = "rdmaDeviceName";
-    let args = config
-        .object
-        .object("args")
-        .and_then(|args| args.object("cni"));
-    // Without a name in it, what is wrong with it is not our concern.
-    let of_pod = args.map(|args| args.text(KEY)).unwrap_or(Ok(String::new()));
-    let word = match of_pod {
-        Ok(word) if word.is_empty() => config.object.text(KEY),
-        word => word,
-    };
-    let word = word.map_err(|error| load_error(&error))?;
-    if word.is_empty() {
-        return Ok(RdmaNaming::Keep);
-    }
-    word.parse().map_err(|error| {
-        Failure::new(
-            Code::INVALID_CONFIG,
-            format!("failed to load netconf: {KEY}: {error}"),
-        )
-        .details("write keep, a name such as rocep1, or a pattern such as mlx5_%d")
     })
 }
 

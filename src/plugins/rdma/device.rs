@@ -94,9 +94,7 @@ pub fn at_home(
     if names.is_empty() {
         return Err(nowhere(host, id, attachment));
     }
-    let devices = rdma::device::list(home).map_err(|error| fault::rdma(&error))?;
-    let devices = devices.into_iter();
-    let found: Vec<Device> = devices.filter(|d| names.contains(&d.name)).collect();
+    let found = rdma::device::shown(home, &names).map_err(|error| fault::rdma(&error))?;
     match names.first() {
         Some(name) if found.is_empty() => {
             Err(fault::rdma(&RdmaError::NoSuchDevice { name: name.clone() }))

@@ -19,6 +19,7 @@ pub fn gc(plugin: &mut Rdma<'_>, config: &Config<'_>) -> Result<(), Failure> {
     if let Err(error) = store.folder().sweep() {
         plugin.log.debug(fault::chain(&error));
     }
+    locks::sweep(plugin.host);
     let mut home = plugin
         .host
         .rdma()

@@ -13,7 +13,6 @@ use crate::kernel::Host;
 use crate::pci::appearance::{Ears, Equipment};
 use crate::provision::journal;
 use crate::provision::plan::{Action, Step, Target};
-use crate::sriov::arrival;
 use crate::sriov::binding::Job;
 use crate::sriov::pf::{self, Pf, Vf};
 use crate::types::{DriverName, PciAddr};
@@ -47,8 +46,13 @@ pub(super) fn bind(
             continue;
         }
         let now = pf::read(host.sysfs(), address);
-        match (now, arrival::expected(host, address)) {
+        match (now, Equipment::of(host.sysfs(), address)) {
             (Ok(Some(now)), Ok(expected)) => {
+                // What works has what its PF has.
+                let expected = Equipment {
+                    driver: true,
+                    ..expected
+                };
                 pfs.insert(address, (now, expected));
             }
             (Err(error), _) | (_, Err(error)) => {
@@ -105,7 +109,7 @@ pub(super) fn bind(
         .filter(|(_, outcome)| outcome.is_ok())
         .map(|(task, _)| (task.vf.address, task.expected))
         .collect();
-    match ears.wait(host, &wanted, deadline) {
+    match ears.wait(host.sysfs(), &wanted, deadline) {
         Ok(lacks) => {
             for lack in lacks {
                 let at = tasks

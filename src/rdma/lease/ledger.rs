@@ -1,6 +1,7 @@
 //! `Ledger`: what is on record of all devices, and which of it still holds.
 
 use super::error::LeaseError;
+use super::of_ib_sriov;
 use super::record::Record;
 use super::store::Store;
 use crate::kernel::{Host, state};
@@ -14,15 +15,17 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads every record.
+    /// Reads every record, of both plugins.
     ///
     /// # Errors
     /// [`LeaseError::File`].
     pub fn read(host: &Host) -> Result<Self, LeaseError> {
         let entries = Store::new(host).all()?.into_iter();
+        let of_vfs = of_ib_sriov::leases(host)?;
         Ok(Self {
             all: entries
                 .filter_map(|entry| entry.record)
+                .chain(of_vfs)
                 .flat_map(|record| record.each())
                 .collect(),
             boot: state::boot_id(host)?,

@@ -197,10 +197,8 @@ impl Search<'_> {
         }
         let siblings = self.record.map_or(&[][..], |record| &record.siblings);
         let is_sibling = |device: &Device| siblings.iter().any(|s| s.index == device.index);
-        let devices = device::list(conn)?;
-        Ok(devices
-            .into_iter()
-            .find(|device| names.contains(&device.name) && !is_sibling(device)))
+        let mut devices = device::shown(conn, names)?.into_iter();
+        Ok(devices.find(|device| !is_sibling(device)))
     }
 
     fn is_claimed(&self) -> Result<bool, LeaseError> {

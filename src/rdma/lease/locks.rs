@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use super::record::Attachment;
-use crate::kernel::lock::Lifetime;
+use crate::kernel::lock::{Lifetime, Patience};
 use crate::kernel::{Host, Lock, LockError};
 use crate::types::DeviceId;
 
 /// How long a device is waited for: whoever has it moves one device and writes one file.
 pub const DEVICE_LIMIT: Duration = Duration::from_secs(10);
-/// How long the node is waited for: Go's `ib-sriov` keeps it while an IPAM plugin runs.
-pub const NODE_LIMIT: Duration = Duration::from_secs(30);
+/// How long the node is waited for: Go's `ib-sriov` keeps it while an IPAM plugin runs. Where many
+/// pods start at once, each waits for all before it, and runtimes give up after some minutes.
+pub const NODE_LIMIT: Patience = Patience {
+    with_one: Duration::from_secs(30),
+    in_all: Duration::from_secs(240),
+};
 
 /// The file that Go's `ib-sriov` locks around its whole work.
 const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";
@@ -32,8 +36,23 @@ pub fn device(host: &Host, id: &DeviceId) -> Result<Lock, LockError> {
 /// # Errors
 /// [`LockError`].
 pub fn adding(host: &Host, attachment: &Attachment, limit: Duration) -> Result<Lock, LockError> {
-    let path = format!("{ADDING}/{}.lock", attachment.hashed_name("", 0));
-    Lock::acquire(host, &path, limit, Lifetime::Removed)
+    Lock::acquire(host, &adding_path(attachment), limit, Lifetime::Removed)
+}
+
+fn adding_path(attachment: &Attachment) -> String {
+    format!("{ADDING}/{}.lock", attachment.hashed_name("", 0))
+}
+
+/// Removes what a killed ADD of this attachment left of [`adding`]: its container never comes again.
+pub fn clear_adding(host: &Host, attachment: &Attachment) {
+    Lock::clear(host, &adding_path(attachment));
+}
+
+/// Removes the files of locks that nobody has any more.
+pub fn sweep(host: &Host) {
+    for folder in [DEVICES, ADDING] {
+        Lock::clear_all(host, folder);
+    }
 }
 
 /// Keeps everybody else on the node from moving a device: a move renumbers character devices.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::error::LeaseError;
-use super::locks;
 use super::store::Store;
+use super::{locks, of_ib_sriov};
 use crate::kernel::modules::release;
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::rdma::whereabouts::{self, Wanted};
@@ -185,8 +185,11 @@ fn reserved(host: &Host, device: &Device) -> Result<Vec<(String, String)>, Lease
     }
     let boot = state::boot_id(host)?;
     let records = Store::new(host).all()?.into_iter();
-    let views = records.flat_map(|entry| entry.record.map(|record| record.each()));
-    let reserved = views.flatten().filter_map(|view| {
+    let records = records.filter_map(|entry| entry.record);
+    let views = records
+        .chain(of_ib_sriov::leases(host)?)
+        .flat_map(|record| record.each());
+    let reserved = views.filter_map(|view| {
         let lodging = view.lodging.as_ref()?;
         let is_other = lodging.index != device.index;
         if !is_other || Some(&lodging.boot) != boot.as_ref() {

@@ -41,7 +41,7 @@ impl Scene {
                 ports: BTreeMap::new(),
             });
         }
-        for port in link::ports(conn, None)? {
+        for port in link::listing(conn, None)?.found {
             if let Some(seen) = self.devices.get_mut(&port.device_index) {
                 seen.ports.insert(port.number, port);
             }

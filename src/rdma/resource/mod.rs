@@ -6,6 +6,7 @@ mod maker;
 mod select;
 pub mod words;
 
+use super::Listing;
 use super::device;
 use super::error::{RdmaError, too_old_or};
 use crate::kernel::{Conn, NetlinkError};
@@ -18,15 +19,6 @@ pub use filter::Filter;
 pub use keys::{Key, Takes, keys};
 pub use maker::{Maker, Makers};
 pub use select::{Ports, Selector};
-
-/// What is found on all devices, and the devices that could not be asked.
-#[derive(Debug)]
-pub struct Listing<T> {
-    /// What was found, in the kernel's order.
-    pub found: Vec<T>,
-    /// Why devices are missing from it, one error a device.
-    pub failed: Vec<RdmaError>,
-}
 
 /// Which objects are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +53,7 @@ pub fn summaries(
     }
     let devices = match name {
         Some(name) => vec![device::find(conn, name)?],
-        None => device::list(conn)?,
+        None => device::addresses(conn)?,
     };
     each(conn, &devices, |conn, device| {
         match conn.get(&summary::get(device.index, driver_details), Summary::decode) {
@@ -77,12 +69,14 @@ pub fn summaries(
 /// [`RdmaError::NoSuchDevice`], [`RdmaError::NoSuchPort`], [`RdmaError::NotPermitted`] for raw
 /// forms, [`RdmaError::TooOld`], [`RdmaError::Netlink`].
 pub fn list(conn: &mut Conn, wish: Wish<'_>) -> Result<Listing<Object>, RdmaError> {
-    let mut devices = device::list(conn)?;
-    let mut ports = Ports::All;
-    if let Some(selector) = wish.selector {
-        let (device, chosen) = selector.among(&devices)?;
-        (devices, ports) = (vec![device.clone()], chosen);
-    }
+    let (devices, ports) = match wish.selector {
+        None => (device::addresses(conn)?, Ports::All),
+        Some(selector) => {
+            let devices = device::named(conn, selector.word())?;
+            let (device, ports) = selector.among(&devices)?;
+            (vec![device.clone()], ports)
+        }
+    };
     each(conn, &devices, |conn, device| {
         objects(conn, wish, device, ports)
     })

@@ -24,6 +24,13 @@ pub enum Ports {
 }
 
 impl Selector {
+    /// The word as given.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Device(word) | Self::Link(word) => word,
+        }
+    }
+
     /// The device that is meant, and the ports of it.
     ///
     /// A device name may itself contain `/`, so the whole word counts as a name first.

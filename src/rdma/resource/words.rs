@@ -63,6 +63,15 @@ pub fn port_space(value: u32) -> &'static str {
     }
 }
 
+/// As [`port_space`], each under its own name, those without one by number.
+pub fn port_space_right(value: u32) -> String {
+    match value {
+        0x013f => "IB".to_owned(),
+        0x0002 | 0x0106 | 0x0111 => port_space(value).to_owned(),
+        _ => format!("0x{value:04x}"),
+    }
+}
+
 /// `enum ib_poll_context`.
 pub fn poll_ctx(value: u8) -> &'static str {
     const NAMES: [&str; 4] = ["DIRECT", "SOFTIRQ", "WORKQUEUE", "UNBOUND_WORKQUEUE"];

@@ -31,10 +31,10 @@ impl fmt::Display for Target {
 /// # Errors
 /// [`RdmaError::NoSuchDevice`], [`RdmaError::NoSuchPort`], [`RdmaError::Netlink`].
 pub fn targets(conn: &mut Conn, selector: Option<&PortSelector>) -> Result<Vec<Target>, RdmaError> {
-    let devices = device::list(conn)?;
     let Some(selector) = selector else {
-        return Ok(devices.iter().flat_map(ports_of).collect());
+        return Ok(device::addresses(conn)?.iter().flat_map(ports_of).collect());
     };
+    let devices = device::named(conn, selector.as_str())?;
     let named = |name: &str| devices.iter().find(|device| device.name == name);
     let word = selector.as_str();
     if let Some(device) = named(word) {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::kernel::{Conn, Host, Namespace, Sysfs};
+use crate::netdev::vf_list;
 use crate::rdma::RdmaError;
 use crate::rdma::char_device::{self, Wanted};
 use crate::rdma::{device, link};
 use crate::types::{DeviceId, Guid, PciAddr};
 use crate::wire::link::interface::Interface;
-use crate::wire::link::message::{self, Link};
+use crate::wire::link::message;
 use crate::wire::link::vf::Vf;
 use crate::wire::nldev::chardev::{CharDev, Kind};
 use crate::wire::nldev::device::Device;
@@ -87,8 +88,8 @@ impl Presence {
             if !pfs.contains(&address) || administered.contains_key(&address) {
                 continue;
             }
-            // A list that is too long for a message (EMSGSIZE), or an interface that went away.
-            if let Ok(link) = conn.get(&message::get(interface.index, true), Link::decode)
+            // A list that is too long for a message, or an interface that went away.
+            if let Ok(Some(link)) = vf_list::of(&mut conn, interface.index)
                 && !link.vfs.is_empty()
             {
                 administered.insert(address, link.vfs);
@@ -179,7 +180,7 @@ fn residents_of(conn: &mut Conn, kinds: &[Kind]) -> Result<Vec<Resident>, RdmaEr
         })
         .collect();
     let devices: Vec<Device> = residents.iter().map(|each| each.device.clone()).collect();
-    let mut ports = link::ports_of(conn, &devices)?.into_iter().peekable();
+    let mut ports = link::ports_of(conn, &devices)?.found.into_iter().peekable();
     for resident in &mut residents {
         let index = resident.device.index;
         while let Some(port) = ports.next_if(|port| port.device_index == index) {

@@ -12,6 +12,7 @@ use super::held::Held;
 use super::pf::{Pf, Vf};
 use crate::kernel::namespace::Process;
 use crate::kernel::namespaces::{Depth, survey};
+use crate::kernel::netns_sysfs::NetnsSysfs;
 use crate::kernel::{FileError, Host, Namespace, NetlinkError, NetnsError, SysfsError};
 use crate::pci::appearance::Equipment;
 use crate::types::IpNet;
@@ -159,14 +160,16 @@ pub fn look(host: &Host, pf: &Pf, vfs: &[Vf]) -> Result<Usage, UsageError> {
     if vfs.is_empty() {
         return Ok(usage);
     }
-    let sysfs = host.sysfs();
+    // Where devices are that nobody moved; /sys may be that of another namespace.
+    let first = NetnsSysfs::of_first(host);
+    let sysfs = first.as_ref().map_or(host.sysfs(), NetnsSysfs::tree);
     let held: Vec<Held> = vfs
         .iter()
         .map(|vf| Held::of(sysfs, *vf))
         .collect::<Result<_, SysfsError>>()?;
     let survey = survey(host, Depth::Processes)?;
     usage.hidden = survey.hidden;
-    // Where devices are that nobody moved; the caller may have been told to work in another one.
+    // The caller may have been told to work in another one.
     let mut homes = survey.namespaces.iter();
     let initial = homes.find(|namespace| namespace.is_initial);
     let at_home = match initial {

@@ -8,7 +8,7 @@ pub fn explain(error: &SelectError) -> Explanation {
     let (cause, cure) = match error {
         SelectError::Unknown { .. } => (
             "a PF is named by its interface, its RDMA device or its PCI address; a VF likewise, or as PF/INDEX",
-            "rdmactl vf show".to_owned(),
+            "rdmactl --all-netns vf show".to_owned(),
         ),
         SelectError::Ambiguous { netdev, rdma, .. } => (
             "the name means two functions",

@@ -4,9 +4,9 @@ use crate::view::{Field, Row};
 use crate::wire::nldev::resource::FrmrPool;
 
 /// Its fields, without place; `details` takes the key apart.
-pub(super) fn fields(pool: &FrmrPool, details: bool) -> Row {
+pub(super) fn fields(row: &mut Row, pool: &FrmrPool, details: bool) {
     let key = pool.key;
-    let mut row = vec![Field::new("key", "KEY", key.to_string())];
+    row.push(Field::new("key", "KEY", key.to_string()));
     if details {
         row.push(Field::new("ats", "ATS", u8::from(key.ats)));
         row.push(Field::new("access_flags", "ACCESS", key.access_flags));
@@ -22,5 +22,4 @@ pub(super) fn fields(pool: &FrmrPool, details: bool) -> Row {
             .map(|n| Field::new("max_in_use", "MAX IN USE", n)),
     );
     row.extend(pool.pinned.map(|n| Field::new("pinned", "PINNED", n)));
-    row
 }

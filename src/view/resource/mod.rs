@@ -10,7 +10,7 @@ mod qp;
 mod srq;
 mod summary;
 
-use super::{Field, Row};
+use super::{Detail, Field, Row};
 use crate::kernel::owner::Owner;
 use crate::rdma::resource::Maker;
 use crate::wire::nldev::resource::{Ctx, Object, Task, What};
@@ -21,7 +21,7 @@ pub use summary::row as summary_row;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Show {
     /// More of it, where a kind has more.
-    pub details: bool,
+    pub detail: Detail,
     /// What the driver adds.
     pub driver_details: bool,
     /// Listed by ports, as queue pairs and connections are.
@@ -30,50 +30,50 @@ pub struct Show {
 
 /// The row of one object; `maker` is the process behind it.
 pub fn row(object: &Object, maker: Option<&Maker>, show: Show) -> Row {
-    let mut row = place(object, show.by_port);
-    row.extend(match &object.what {
-        What::Qp(qp) => qp::fields(qp),
-        What::CmId(cm_id) => cm_id::fields(cm_id),
-        What::Cq(cq) => cq::fields(cq),
-        What::Mr(mr) => mr::fields(mr),
-        What::Pd(pd) => pd::fields(pd),
-        What::Ctx(Ctx { ctxn }) => vec![Field::new("ctxn", "CTXN", *ctxn)],
-        What::Srq(srq) => srq::fields(srq),
-        What::FrmrPool(pool) => frmr_pools::fields(pool, show.details),
-        What::Raw(bytes) => vec![raw(bytes)],
-    });
-    row.extend(made_by(&object.task, maker));
+    let mut row = Row::with_capacity(16);
+    place(&mut row, object, show.by_port);
+    match &object.what {
+        What::Qp(qp) => qp::fields(&mut row, qp),
+        What::CmId(cm_id) => cm_id::fields(&mut row, cm_id),
+        What::Cq(cq) => cq::fields(&mut row, cq),
+        What::Mr(mr) => mr::fields(&mut row, mr),
+        What::Pd(pd) => pd::fields(&mut row, pd),
+        What::Ctx(Ctx { ctxn }) => row.push(Field::new("ctxn", "CTXN", *ctxn)),
+        What::Srq(srq) => srq::fields(&mut row, srq),
+        What::FrmrPool(pool) => {
+            frmr_pools::fields(&mut row, pool, show.detail != Detail::Usual);
+        }
+        What::Raw(bytes) => row.extend(raw(bytes)),
+    }
+    made_by(&mut row, &object.task, maker);
     if let What::CmId(cm_id) = &object.what {
-        row.extend(cm_id::addresses(cm_id));
+        cm_id::addresses(&mut row, cm_id, show.detail);
     }
     if let Some(owner) = maker.and_then(|maker| maker.owner.as_ref()) {
-        row.extend(owned_by(owner));
+        owned_by(&mut row, owner);
     }
     if show.driver_details {
-        row.extend(driver::fields(&object.driver));
+        driver::fields(&mut row, &object.driver);
     }
     row
 }
 
 /// Device and port, as the beginning of the line has them.
-fn place(object: &Object, by_port: bool) -> Row {
+fn place(row: &mut Row, object: &Object, by_port: bool) {
+    let device = object.device.as_str();
     let name = match (by_port, object.port) {
-        (false, _) => format!("dev {} ", object.device),
-        (true, Some(port)) => format!("link {}/{port} ", object.device),
-        (true, None) => format!("link {}/- ", object.device),
+        (false, _) => ["dev ", device, " "].concat(),
+        (true, Some(port)) => ["link ", device, "/", &port.to_string(), " "].concat(),
+        (true, None) => ["link ", device, "/- "].concat(),
     };
-    let mut row = vec![
-        Field::new("ifindex", "", object.device_index).not_in_text(),
-        Field::with_text("ifname", "DEVICE", name, object.device.as_str()),
-    ];
+    row.push(Field::new("ifindex", "", object.device_index).not_in_text());
+    row.push(Field::with_text("ifname", "DEVICE", name, device));
     let port = object.port.filter(|_| by_port);
     row.extend(port.map(|port| Field::new("port", "PORT", port).not_in_text()));
-    row
 }
 
 /// The process and its command name, or the part of the kernel in brackets.
-fn made_by(task: &Task, maker: Option<&Maker>) -> Row {
-    let mut row = Row::new();
+fn made_by(row: &mut Row, task: &Task, maker: Option<&Maker>) {
     row.extend(task.pid.map(|pid| Field::new("pid", "PID", pid)));
     if let Some(name) = &task.kernel {
         let text = format!("comm [{name}] ");
@@ -81,12 +81,10 @@ fn made_by(task: &Task, maker: Option<&Maker>) -> Row {
     } else if let Some(comm) = maker.and_then(|maker| maker.comm.as_deref()) {
         row.push(Field::new("comm", "COMMAND", comm));
     }
-    row
 }
 
 /// Who answers for the process.
-fn owned_by(owner: &Owner) -> Row {
-    let mut row = Row::new();
+fn owned_by(row: &mut Row, owner: &Owner) {
     let unit = owner.unit.as_ref().map(|unit| unit.name.as_str());
     row.extend(unit.map(|name| Field::new("unit", "UNIT", name)));
     let user = owner.unit.as_ref().and_then(|unit| unit.user);
@@ -99,7 +97,6 @@ fn owned_by(owner: &Owner) -> Row {
             .as_deref()
             .map(|uid| Field::new("pod", "POD", uid)),
     );
-    row
 }
 
 /// A key, in JSON without `0x`.
@@ -113,8 +110,13 @@ fn hex(key: &'static str, head: &'static str, value: impl Into<u64>) -> Field {
     )
 }
 
-/// Bytes that only the driver's tools understand: in text all digits in a row, as iproute2 has them.
-fn raw(bytes: &[u8]) -> Field {
+/// Bytes that only the driver's tools understand: in text all digits in a row, as iproute2 has them,
+/// for people in pairs of hexadecimal digits.
+fn raw(bytes: &[u8]) -> Row {
     let text: String = bytes.iter().map(u8::to_string).collect();
-    Field::with_text("data", "DATA", text + ">", bytes.to_vec())
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![
+        Field::with_text("data", "", text + ">", bytes.to_vec()),
+        Field::in_tables("DATA", hex.join(" ")),
+    ]
 }

@@ -5,8 +5,7 @@ use crate::view::{Field, Row};
 use crate::wire::nldev::resource::Pd;
 
 /// Its fields, without place and maker.
-pub(super) fn fields(pd: &Pd) -> Row {
-    let mut row = Row::new();
+pub(super) fn fields(row: &mut Row, pd: &Pd) {
     row.extend(pd.pdn.map(|n| Field::new("pdn", "PDN", n)));
     let local = pd.local_dma_lkey;
     row.extend(local.map(|key| hex("local_dma_lkey", "LOCAL DMA LKEY", key)));
@@ -14,5 +13,4 @@ pub(super) fn fields(pd: &Pd) -> Row {
     let global = pd.unsafe_global_rkey;
     row.extend(global.map(|key| hex("unsafe_global_rkey", "UNSAFE GLOBAL RKEY", key)));
     row.extend(pd.ctxn.map(|n| Field::new("ctxn", "CTXN", n)));
-    row
 }

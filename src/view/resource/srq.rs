@@ -6,10 +6,10 @@ use crate::wire::nldev::resource::Srq;
 use crate::wire::nldev::resource::srq::Run;
 
 /// Its fields, without place and maker.
-pub(super) fn fields(srq: &Srq) -> Row {
-    let mut row = vec![Field::new("srqn", "SRQN", srq.srqn)];
+pub(super) fn fields(row: &mut Row, srq: &Srq) {
+    row.push(Field::new("srqn", "SRQN", srq.srqn));
     let srq_type = srq.srq_type.map(words::srq_type);
-    row.extend(srq_type.map(|word| Field::new("type", "TYPE", word)));
+    row.extend(srq_type.map(|word| Field::word("type", "TYPE", word)));
     let qps: Vec<String> = srq.qps.iter().map(shown).collect();
     if !qps.is_empty() {
         let text = format!("lqpn {} ", qps.join(","));
@@ -17,7 +17,6 @@ pub(super) fn fields(srq: &Srq) -> Row {
     }
     row.extend(srq.pdn.map(|n| Field::new("pdn", "PDN", n)));
     row.extend(srq.cqn.map(|n| Field::new("cqn", "CQN", n)));
-    row
 }
 
 fn shown(run: &Run) -> String {

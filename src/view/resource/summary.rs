@@ -3,27 +3,17 @@
 use crate::view::{Field, Row};
 use crate::wire::nldev::resource::Summary;
 
-/// The row of one device, under the kernel's names of the kinds; `limits` also says how many there
-/// can be, which no released iproute2 does.
-pub fn row(summary: &Summary, limits: bool) -> Row {
+/// The row of one device, under the kernel's names of the kinds; where the kernel says how many
+/// there can be, behind the count, as iproute2 has it since 7.3.
+pub fn row(summary: &Summary) -> Row {
     let mut row = vec![
-        Field::with_text(
-            "ifindex",
-            "INDEX",
-            format!("{}: ", summary.device_index),
-            summary.device_index,
-        ),
-        Field::with_text(
-            "ifname",
-            "NAME",
-            format!("{}: ", summary.device),
-            summary.device.as_str(),
-        ),
+        Field::head("ifindex", "INDEX", summary.device_index),
+        Field::head("ifname", "NAME", summary.device.as_str()),
     ];
     for count in &summary.counts {
         let (name, current) = (count.name.clone(), count.current);
         let head = name.to_uppercase();
-        let Some(max) = count.max.filter(|_| limits) else {
+        let Some(max) = count.max else {
             row.push(Field::new(name, head, current));
             continue;
         };

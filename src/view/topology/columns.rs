@@ -179,8 +179,12 @@ fn devices(entry: &Entry<'_>) -> String {
     all.collect::<Vec<_>>().join(" ")
 }
 
-/// Another namespace than the caller's, and the first process there.
+/// The processes that have it through VFIO; else another namespace than the caller's, and the
+/// first process there.
 fn holder(entry: &Entry<'_>) -> String {
+    if !entry.guests.is_empty() {
+        return guests(entry);
+    }
     if entry.missing.is_some() {
         return "cannot be seen".to_owned();
     }
@@ -191,6 +195,19 @@ fn holder(entry: &Entry<'_>) -> String {
     match entry.interface_home.filter(is_other) {
         Some(home) => format!("netdev: {}", namespace::holder(home)),
         None => String::new(),
+    }
+}
+
+/// Who has the function through VFIO.
+pub(super) fn guests(entry: &Entry<'_>) -> String {
+    let Some((first, others)) = entry.guests.split_first() else {
+        return String::new();
+    };
+    let others = others.iter().filter(|other| other.process != first.process);
+    let first = namespace::brief(&first.process);
+    match others.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -219,6 +236,8 @@ mod tests {
              0000:01:00.0          mlx5_core     mlx5_0  ib0     ACTIVE\n\
              - 0000:01:10.0    0   mlx5_core     mlx5_3  eth0    ACTIVE  blue, pid 812 sleep\n\
              - 0000:01:10.2    1\n\
+             - 0000:01:10.4    2   vfio-pci                              pid 900 qemu of pod\n\
+             \x20                                                           4f5ad9ce and 1 more\n\
              - mlx5_core.sf.2      mlx5_core.sf  mlx5_1                  cannot be seen\n\
              0000:05:00.0          igb                   enp5s0\n\
              software              rxe           rxe0    veth0   ACTIVE\n\n"

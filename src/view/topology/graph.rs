@@ -1,5 +1,6 @@
 //! `Graph`: the map as boxes and arrows, in the order of its lines.
 
+use super::columns::guests;
 use super::map::{Entry, Map};
 use super::rows::{driver, role};
 use crate::kernel::netns::NetnsId;
@@ -81,6 +82,7 @@ impl Graph {
         }];
         label.push(id.to_string());
         label.push(driver(entry).unwrap_or("no driver").to_owned());
+        label.extend((!entry.guests.is_empty()).then(|| guests(entry)));
         let (above, is_pf) = match seat.kind {
             Kind::Vf { pf, .. } => (Some(pf), false),
             Kind::Auxiliary(_) => (Some(seat.address), false),

@@ -6,6 +6,7 @@ use crate::kernel::Namespace;
 use crate::rdma::away::Away;
 use crate::rdma::topology::{Census, Port, Presence, Resident};
 use crate::sriov::seat::{Kind, Seat};
+use crate::sriov::vfio::Guest;
 use crate::types::{DeviceId, Guid, Mac, PciAddr};
 use crate::wire::link::interface::Interface;
 use crate::wire::link::vf::Vf;
@@ -30,7 +31,12 @@ pub struct Entry<'a> {
     pub device_home: Option<&'a Namespace>,
     /// Where the interface is.
     pub interface_home: Option<&'a Namespace>,
+    /// Processes that have the function open through VFIO.
+    pub guests: &'a [Guest],
 }
+
+/// Who has which function through VFIO.
+pub type Guests = BTreeMap<PciAddr, Vec<Guest>>;
 
 /// The whole machine.
 #[derive(Debug, Clone)]
@@ -43,8 +49,8 @@ pub struct Map<'a> {
 
 impl<'a> Map<'a> {
     /// Joins what was gathered.
-    pub fn of(seats: &'a [Seat], census: &'a Census) -> Self {
-        let join = Join::of(census);
+    pub fn of(seats: &'a [Seat], census: &'a Census, guests: &'a Guests) -> Self {
+        let join = Join::of(census, guests);
         let mut entries = Vec::new();
         for seat in seats {
             let id = seat.id();
@@ -228,6 +234,7 @@ type Found<'a> = (&'a Presence, &'a Resident);
 
 /// What was found, by what it sits on.
 struct Join<'a> {
+    guests: &'a Guests,
     shared: bool,
     residents: BTreeMap<Option<DeviceId>, Vec<Found<'a>>>,
     interfaces: BTreeMap<&'a DeviceId, Vec<(&'a Presence, &'a Interface)>>,
@@ -235,8 +242,9 @@ struct Join<'a> {
 }
 
 impl<'a> Join<'a> {
-    fn of(census: &'a Census) -> Self {
+    fn of(census: &'a Census, guests: &'a Guests) -> Self {
         let mut join = Self {
+            guests,
             shared: census.shared,
             residents: BTreeMap::new(),
             interfaces: BTreeMap::new(),
@@ -304,7 +312,17 @@ impl<'a> Join<'a> {
             administered,
             device_home: None,
             interface_home: interface.map(|(presence, _)| &presence.namespace),
+            guests: seat.map_or(&[], |seat| self.guests_of(seat)),
         }
+    }
+
+    /// An auxiliary device is none that VFIO has.
+    fn guests_of(&self, seat: &Seat) -> &'a [Guest] {
+        let guests = match seat.kind {
+            Kind::Auxiliary(_) => None,
+            Kind::Pf | Kind::Vf { .. } | Kind::Plain => self.guests.get(&seat.address),
+        };
+        guests.map_or(&[], Vec::as_slice)
     }
 
     /// The interface of a port: the one that the kernel names, else one of the same function,

@@ -12,7 +12,7 @@ mod sample;
 
 pub use columns::tables;
 pub use lines::{details, lines};
-pub use map::Map;
+pub use map::{Guests, Map};
 pub use rows::rows;
 
 /// Languages that diagrams are written in.

@@ -5,8 +5,9 @@ use nix::sys::stat::{major, minor};
 use super::map::{Entry, Map};
 use crate::kernel::Namespace;
 use crate::sriov::seat::{Kind, Seat};
+use crate::sriov::vfio::Guest;
 use crate::view::table::visible;
-use crate::view::{Field, Row, names, namespace};
+use crate::view::{Field, Row, Text, names, namespace};
 use crate::wire::nldev::chardev::{self, CharDev};
 
 /// A row a line. Names that anybody may have chosen keep to their line in text.
@@ -14,7 +15,9 @@ pub fn rows(map: &Map<'_>) -> Vec<Row> {
     let rows = map.entries.iter().map(|entry| {
         let mut row = row(entry, map.rdma_cm);
         for field in &mut row {
-            field.text = visible(&field.text);
+            let mut text = String::new();
+            field.print(&mut text);
+            field.text = Text::Exact(visible(&text));
         }
         row
     });
@@ -168,6 +171,7 @@ fn holder(entry: &Entry<'_>) -> Row {
             _ => field,
         })
         .collect();
+    row.extend(entry.guests.first().into_iter().flat_map(guest));
     let apart = |other: &&Namespace| home.is_none_or(|home| home.id != other.id);
     let other = entry.interface_home.filter(apart);
     row.extend(other.map(|other| Field::new("netdev_netns", "", other.word())));
@@ -182,6 +186,26 @@ fn holder(entry: &Entry<'_>) -> Row {
     row
 }
 
+/// The first process that has it through VFIO, and by which file.
+fn guest(guest: &Guest) -> Row {
+    let Guest { file, process } = guest;
+    let mut row = vec![
+        Field::new("vfio", "", file.as_str()),
+        Field::new("holder_pid", "", process.pid),
+        Field::new("holder_comm", "", process.comm.as_str()),
+    ];
+    let Some(owner) = &process.owner else {
+        return row;
+    };
+    let unit = owner.unit.as_ref().map(|unit| unit.name.as_str());
+    let container = owner.container.as_ref().map(|each| each.id.as_str());
+    let mut add = |key, word: Option<&str>| row.extend(word.map(|word| Field::new(key, "", word)));
+    add("holder_unit", unit);
+    add("holder_container", container);
+    add("holder_pod", owner.pod.as_deref());
+    row
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample;
@@ -192,7 +216,7 @@ mod tests {
     fn every_property_under_its_key() {
         sample::with("mlx5_3", |map| {
             let rows: serde_json::Value =
-                serde_json::from_str(&json::render(&rows(map), false)).unwrap();
+                serde_json::from_str(&json::render(rows(map), false)).unwrap();
             assert_eq!(
                 rows[1],
                 serde_json::json!({
@@ -216,12 +240,23 @@ mod tests {
                     "port_guid": "0000:0000:0000:0000",
                 })
             );
+            let id = "7be92808767a667f35c8505cbf40d14e931ef6db5b0210329cf193b15ba9d605";
             assert_eq!(
-                (&rows[3]["missing"], &rows[3]["rdma_dev"]),
+                rows[3],
+                serde_json::json!({
+                    "role": "vf", "pci": "0000:01:10.4", "pf": "0000:01:00.0", "vf": 2,
+                    "driver": "vfio-pci", "numa_node": 1, "vfio": "/dev/vfio/12",
+                    "holder_pid": 900, "holder_comm": "qemu",
+                    "holder_unit": format!("cri-containerd-{id}.scope"), "holder_container": id,
+                    "holder_pod": "4f5ad9ce-6b63-4d5d-8f0e-5d8a4f5a3b1c",
+                })
+            );
+            assert_eq!(
+                (&rows[4]["missing"], &rows[4]["rdma_dev"]),
                 (&true.into(), &"mlx5_1".into())
             );
             assert_eq!(
-                (&rows[5]["role"], &rows[5]["driver"]),
+                (&rows[6]["role"], &rows[6]["driver"]),
                 (&"software".into(), &"rxe".into())
             );
         });
@@ -242,10 +277,10 @@ mod tests {
         sample::with("mlx5_3", |map| {
             let count = |word| map.selected(word).entries.len();
             for (word, expected) in [
-                ("0000:01:00.0", 4),
-                ("01:00.0", 4),
-                ("mlx5_0", 4),
-                ("ib0", 4),
+                ("0000:01:00.0", 5),
+                ("01:00.0", 5),
+                ("mlx5_0", 5),
+                ("ib0", 5),
                 ("ib0/1", 1),
                 ("mlx5_0/7", 0),
                 ("mlx5_3/0", 0),
@@ -265,7 +300,7 @@ mod tests {
         });
         // A device of the same name in another namespace is not meant.
         sample::with("mlx5_0", |map| {
-            assert_eq!(map.selected("mlx5_0").entries.len(), 4);
+            assert_eq!(map.selected("mlx5_0").entries.len(), 5);
             assert_eq!(map.selected("mlx5_0/1").entries.len(), 1);
         });
     }

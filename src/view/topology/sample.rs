@@ -1,12 +1,15 @@
-//! A small machine for the tests of this folder: a PF with two VFs, an SF, and soft-RoCE.
+//! A small machine for the tests of this folder: a PF with three VFs, an SF, and soft-RoCE.
 
 use std::collections::BTreeMap;
 
 use super::map::Map;
 use crate::kernel::Namespace;
+use crate::kernel::namespace::Process;
+use crate::kernel::owner::Owner;
 use crate::rdma::away::Away;
 use crate::rdma::topology::{Census, Port, Presence, Resident};
 use crate::sriov::seat::{Kind, Seat};
+use crate::sriov::vfio::Guest;
 use crate::types::{Guid, Mac};
 use crate::view::namespace::tests::namespace;
 use crate::wire::link::interface::Interface;
@@ -30,6 +33,7 @@ fn seats() -> Vec<Seat> {
         seat(Kind::Pf, "0000:01:00.0", Some("mlx5_core")),
         seat(Kind::Vf { pf, index: 0 }, "0000:01:10.0", Some("mlx5_core")),
         seat(Kind::Vf { pf, index: 1 }, "0000:01:10.2", None),
+        seat(Kind::Vf { pf, index: 2 }, "0000:01:10.4", Some("vfio-pci")),
         seat(
             Kind::Auxiliary("mlx5_core.sf.2".parse().unwrap()),
             "0000:01:00.0",
@@ -132,6 +136,21 @@ pub fn with(device: &str, look: impl FnOnce(&Map<'_>)) {
         vec![resident(3, device, Some("0000:01:10.0"), None)],
         vec![interface(5, "eth0", Some("0000:01:10.0"))],
     );
+    let id = "7be92808767a667f35c8505cbf40d14e931ef6db5b0210329cf193b15ba9d605";
+    let pod = "4f5ad9ce-6b63-4d5d-8f0e-5d8a4f5a3b1c";
+    let guest = |pid, comm: &str| Guest {
+        file: "/dev/vfio/12".to_owned(),
+        process: Process {
+            pid,
+            comm: comm.to_owned(),
+            owner: Owner::read(&format!("0::/kubepods/pod{pod}/cri-containerd-{id}.scope")),
+        },
+    };
+    let guests = [(
+        "0000:01:10.4".parse().unwrap(),
+        vec![guest(900, "qemu"), guest(901, "helper")],
+    )]
+    .into();
     let census = Census {
         presences: vec![own, there],
         missing: vec![Away {
@@ -141,5 +160,5 @@ pub fn with(device: &str, look: impl FnOnce(&Map<'_>)) {
         }],
         ..Census::default()
     };
-    look(&Map::of(&seats, &census));
+    look(&Map::of(&seats, &census, &guests));
 }

@@ -1,6 +1,6 @@
 //! `vf show`: a VF as a row.
 
-use super::{Field, Row};
+use super::{Field, Row, Text};
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::pf::{Pf, Vf};
 use crate::sriov::uplink::Uplink;
@@ -205,7 +205,7 @@ fn active(known: Known<'_>, details: bool) -> Row {
         let field = bare(Field::new("needs_rebind", "", stale));
         row.push(if stale {
             Field {
-                text: "needs_rebind ".to_owned(),
+                text: Text::Exact("needs_rebind ".to_owned()),
                 ..field
             }
         } else {

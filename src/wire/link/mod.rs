@@ -3,5 +3,6 @@
 pub mod change;
 pub mod interface;
 pub mod message;
+pub mod pkey_child;
 pub mod stacking;
 pub mod vf;

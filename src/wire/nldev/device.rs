@@ -58,9 +58,28 @@ impl Device {
                 _ => {}
             }
         }
-        device.index = index.ok_or(DecodeError::Missing("RDMA_NLDEV_ATTR_DEV_INDEX"))?;
-        device.name = name.ok_or(DecodeError::Missing("RDMA_NLDEV_ATTR_DEV_NAME"))?;
-        Ok(device)
+        device.named(index, name)
+    }
+
+    /// Reads no more than it takes to ask for ports and objects: index, name and last port.
+    pub fn decode_address(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut device = Self::default();
+        let (mut index, mut name) = (None, None);
+        for attr in Attrs::new(body) {
+            match attr.id {
+                RDMA_NLDEV_ATTR_DEV_INDEX => index = attr.u32(),
+                RDMA_NLDEV_ATTR_DEV_NAME => name = Some(attr.text()),
+                RDMA_NLDEV_ATTR_PORT_INDEX => device.last_port = attr.u32(),
+                _ => {}
+            }
+        }
+        device.named(index, name)
+    }
+
+    fn named(mut self, index: Option<u32>, name: Option<String>) -> Result<Self, DecodeError> {
+        self.index = index.ok_or(DecodeError::Missing("RDMA_NLDEV_ATTR_DEV_INDEX"))?;
+        self.name = name.ok_or(DecodeError::Missing("RDMA_NLDEV_ATTR_DEV_NAME"))?;
+        Ok(self)
     }
 }
 

@@ -74,7 +74,10 @@ static int query_port(struct ib_device *ibdev, u32 port, struct ib_port_attr *at
 {
 	struct lab_fn *fn = lab_fn_of(ibdev);
 	bool up = port_active(fn);
+	int err = lab_fault_hit(&lab_fail_port, fn->vf);
 
+	if (err)
+		return err;
 	/* The core has zeroed the rest; it adds the subnet prefix itself. */
 	attr->state = up ? IB_PORT_ACTIVE : IB_PORT_DOWN;
 	attr->phys_state = up ? IB_PORT_PHYS_STATE_LINK_UP :
@@ -133,7 +136,7 @@ static int query_gid(struct ib_device *ibdev, u32 port, int index, union ib_gid 
 
 static int query_pkey(struct ib_device *ibdev, u32 port, u16 index, u16 *pkey)
 {
-	*pkey = index ? 0 : 0xffff;
+	*pkey = index ? lab_pkey : 0xffff;
 	return 0;
 }
 
@@ -191,6 +194,7 @@ static const struct ib_device_ops lab_move_ops = {
 /* Not the op dealloc_driver: with that, the core frees the device at unregistration itself. */
 static void ibdev_free(struct ib_device *ibdev)
 {
+	lab_frmr_exit(ibdev);
 	ida_destroy(&container_of(ibdev, struct lab_ibdev, ib)->qpns);
 	ib_dealloc_device(ibdev);
 }
@@ -256,6 +260,10 @@ static struct ib_device *ibdev_new(struct lab_fn *fn)
 
 	if (!ibdev)
 		return NULL;
+	if (lab_frmr_init(ibdev)) {
+		ibdev_free(ibdev);
+		return NULL;
+	}
 	ib_set_device_ops(ibdev, &lab_verbs_ops);
 	ib_set_device_ops(ibdev, &lab_counter_ops);
 	if (fn->pf->eth)

@@ -111,6 +111,11 @@ static const struct net_device_ops pf_netdev_ops = {
 	.ndo_set_vf_guid = set_vf_guid,
 };
 
+bool lab_is_ipoib(const struct net_device *dev)
+{
+	return dev->netdev_ops == &vf_netdev_ops || dev->netdev_ops == &pf_netdev_ops;
+}
+
 /* ---- sysfs ---- */
 
 static ssize_t mode_show(struct device *d, struct device_attribute *attr, char *buf)
@@ -136,7 +141,7 @@ static const struct attribute_group ipoib_group = { .attrs = ipoib_attrs };
 
 /* ---- life ---- */
 
-static void ipoib_setup(struct net_device *dev)
+void lab_ipoib_setup(struct net_device *dev)
 {
 	/* IPv4's broadcast group on the default partition, link-local scope */
 	static const u8 broadcast[INFINIBAND_ALEN] = {
@@ -168,7 +173,7 @@ static int ipoib_add(struct ib_device *ibdev)
 		return -EOPNOTSUPP;	/* "not for me"; the core says nothing of it */
 	fn = lab_fn_of(ibdev);
 
-	dev = alloc_netdev(sizeof(*p), "ib%d", NET_NAME_UNKNOWN, ipoib_setup);
+	dev = alloc_netdev(sizeof(*p), "ib%d", NET_NAME_UNKNOWN, lab_ipoib_setup);
 	if (!dev)
 		return -ENOMEM;
 	p = netdev_priv(dev);
@@ -203,6 +208,7 @@ static void ipoib_remove(struct ib_device *ibdev, void *data)
 	struct lab_ipoib *p = data;
 
 	ib_unregister_event_handler(&p->events);
+	lab_children_remove(p->dev);
 	unregister_netdev(p->dev);
 	free_netdev(p->dev);
 }

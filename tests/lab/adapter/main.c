@@ -45,9 +45,12 @@ static int __init lab_init(void)
 	err = lab_ipoib_init();
 	if (err)
 		goto no_move;
-	err = lab_sf_init();
+	err = lab_child_init();
 	if (err)
 		goto no_ipoib;
+	err = lab_sf_init();
+	if (err)
+		goto no_child;
 	err = pci_register_driver(&lab_pci_driver);
 	if (err)
 		goto no_sf;
@@ -55,6 +58,8 @@ static int __init lab_init(void)
 
 no_sf:
 	lab_sf_exit();
+no_child:
+	lab_child_exit();
 no_ipoib:
 	lab_ipoib_exit();
 no_move:
@@ -67,6 +72,7 @@ static void __exit lab_exit(void)
 	pci_unregister_driver(&lab_pci_driver);
 	lab_firmware_exit();
 	lab_sf_exit();
+	lab_child_exit();
 	lab_ipoib_exit();
 	lab_move_exit();
 	lab_counters_exit();

@@ -120,6 +120,10 @@ unsigned int lab_sfs;
 module_param_named(sfs, lab_sfs, uint, 0644);
 MODULE_PARM_DESC(sfs, "auxiliary devices mlx5_core.sf.N to make on each PF; read when a PF is bound");
 
+int lab_total_vfs = -1;
+module_param_named(total_vfs, lab_total_vfs, int, 0644);
+MODULE_PARM_DESC(total_vfs, "how many VFs the firmware offers (sriov_totalvfs), -1 (default) for all; read when a PF is bound");
+
 unsigned int lab_ibdevs = 1;
 module_param_named(ibdevs, lab_ibdevs, uint, 0644);
 MODULE_PARM_DESC(ibdevs, "RDMA devices of each VF, 1 to 4; read at probe");
@@ -139,6 +143,10 @@ MODULE_PARM_DESC(guid_base, "GUID of a PF is this plus its PCI bus, device and f
 unsigned long long lab_stat_base = 1000;
 module_param_named(stat_base, lab_stat_base, ullong, 0644);
 MODULE_PARM_DESC(stat_base, "added to every hardware counter");
+
+unsigned short lab_pkey;
+module_param_named(pkey, lab_pkey, ushort, 0444);
+MODULE_PARM_DESC(pkey, "the second P_Key of each port; with it there can be IPoIB children (kind ipoib)");
 
 /* ---- delays ---- */
 
@@ -242,6 +250,7 @@ LAB_FAULT_PARAM(fail_probe_vf, lab_fail_probe, "probe of a VF");
 LAB_FAULT_PARAM(fail_guid_vf, lab_fail_guid, "setting a VF's GUID");
 LAB_FAULT_PARAM(fail_mac_vf, lab_fail_mac, "setting a VF's MAC");
 LAB_FAULT_PARAM(fail_link_vf, lab_fail_link, "setting a VF's link state");
+LAB_FAULT_PARAM(fail_port_vf, lab_fail_port, "asking for a port's state");
 LAB_FAULT_PARAM(fail_move, lab_fail_move, "moving a function's RDMA device to another namespace");
 LAB_FAULT_PARAM(fail_numvfs, lab_fail_numvfs, "enabling VFs (WHO: pf)");
 

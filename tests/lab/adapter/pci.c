@@ -163,6 +163,9 @@ static int pf_probe(struct lab_fn *fn)
 	if (err)
 		goto no_fn;
 	pf->fn = fn;
+	/* The core takes it back when the PF is unbound. */
+	if (lab_total_vfs >= 0 && lab_total_vfs <= total)
+		pci_sriov_set_totalvfs(fn->pdev, lab_total_vfs);
 	err = lab_sfs_add(pf);
 	if (err)
 		goto no_sfs;

@@ -28,11 +28,13 @@
 #define LAB_HAS_SUB_DEV		(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0))
 #define LAB_CQ_TAKES_ATTRS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0))
 #define LAB_IPOIB_IN_DEVICE_NS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0))
+#define LAB_NEWLINK_PARAMS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0))
 #define LAB_COUNTER_OBJECT	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0))
 #define LAB_HAS_DMAH		(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
 #define LAB_PARAM_SET_EXTACK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
 #define LAB_PARAM_GET_EXTACK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 #define LAB_CREATE_USER_CQ	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0))
+#define LAB_HAS_FRMR_POOLS	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0))
 
 enum lab_kind { LAB_PF, LAB_VF, LAB_SF };
 
@@ -93,6 +95,7 @@ struct lab_ibdev {
 	bool sub;
 	struct ida qpns;
 	atomic_t keys;
+	struct ib_mr own_mr;	/* in a pool, where the kernel has pools */
 };
 
 static inline struct lab_fn *lab_fn_of(const struct ib_device *ibdev)
@@ -111,9 +114,11 @@ struct lab_fault {
 
 enum { LAB_FAULT_OFF = -1, LAB_FAULT_PF = -2, LAB_FAULT_ALL = -3 };
 
-extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_link, lab_fail_move, lab_fail_numvfs;
+extern struct lab_fault lab_fail_probe, lab_fail_guid, lab_fail_mac, lab_fail_link, lab_fail_port, lab_fail_move, lab_fail_numvfs;
 extern unsigned int lab_probe_delay_ms, lab_remove_delay_ms, lab_numvfs_delay_ms, lab_guid_delay_ms, lab_sfs, lab_driver_id, lab_ibdevs, lab_fw_vfs;
 extern unsigned long long lab_guid_base, lab_stat_base;
+extern int lab_total_vfs;
+extern unsigned short lab_pkey;
 extern bool lab_nomove, lab_vf_guids, lab_keep_guids, lab_vendor_sysfs;
 
 bool lab_mode_is_eth(void);
@@ -140,6 +145,19 @@ extern const struct ib_device_ops lab_counter_ops;
 void lab_counters_init(void);
 void lab_counters_exit(void);
 
+/* ---- frmr.c ---- */
+#if LAB_HAS_FRMR_POOLS
+int lab_frmr_init(struct ib_device *ibdev);
+void lab_frmr_exit(struct ib_device *ibdev);
+int lab_frmr_take(struct ib_device *ibdev, struct ib_mr *mr, u64 length, int access);
+void lab_frmr_give(struct ib_mr *mr);
+#else
+static inline int lab_frmr_init(struct ib_device *ibdev) { return 0; }
+static inline void lab_frmr_exit(struct ib_device *ibdev) { }
+static inline int lab_frmr_take(struct ib_device *ibdev, struct ib_mr *mr, u64 length, int access) { return 0; }
+static inline void lab_frmr_give(struct ib_mr *mr) { }
+#endif
+
 /* ---- vf.c: the PF's table ---- */
 void lab_vf_wipe(struct lab_pf *pf);
 int lab_vf_take(struct lab_pf *pf, int vf, struct lab_fn *fn);
@@ -162,6 +180,13 @@ void lab_eth_link_changed(struct lab_fn *fn);
 int lab_ipoib_init(void);
 void lab_ipoib_exit(void);
 void lab_ipoib_mode_changed(void);
+void lab_ipoib_setup(struct net_device *dev);
+bool lab_is_ipoib(const struct net_device *dev);
+
+/* child.c */
+int lab_child_init(void);
+void lab_child_exit(void);
+void lab_children_remove(struct net_device *below);
 
 /* ---- vendor.c ---- */
 int lab_vendor_add(struct lab_pf *pf);

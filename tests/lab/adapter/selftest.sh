@@ -214,6 +214,9 @@ part_faults() {
     set_param fail_link_vf 1,1
     refused "link state fails" "not permitted" ip link set "$net" vf 1 state enable
     set_param fail_link_vf off
+    set_param fail_port_vf 5
+    refused "port cannot be asked" "Input/output" rdma link show "$(ibdev_of "$(vf_pci "$igb" 5)")/1"
+    set_param fail_port_vf off
     set_param port_down_vf 5
     is "port forced down" DOWN "$(port_state "$(ibdev_of "$(vf_pci "$igb" 5)")")"
     set_param port_down_vf pf
@@ -286,6 +289,12 @@ part_verbs() {
     ok "MR's length" test "$(rdma -j res show mr dev "$ib" | jq '.[0].mrlen')" = 8192
     ok "driver details" grep -q 2147483649 <<<"$(rdma -dd res show cq dev "$ib")"
     ok "raw" test -n "$(rdma -r res show cq dev "$ib")"
+    if rdma res help | grep -q frmr_pools; then
+        is "MR in a pool" "0:2:1:0 1" "$(rdma -j res show frmr_pools dev "$ib" | jq -r '.[0] | "\(.key) \(.in_use)"')"
+        is "the kernel's own pool" 5555 "$(rdma -dd -j res show frmr_pools dev "$ib" | jq '.[1].kernel_vendor_key')"
+        ok "pin handles" rdma res set frmr_pools dev "$ib" pinned 1:2:0:1 3
+        ok "age handles" rdma res set frmr_pools dev "$ib" aging 100
+    fi
     ip netns add pod
     ok "a move takes the context away" moved "$ib" pod
     is "context gone" 0 "$(ip netns exec pod rdma -j res show ctx dev "$ib" | jq 'length')"

@@ -56,13 +56,19 @@ static int dealloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 }
 
 /* No page is pinned: nothing ever reads or writes the memory. */
-static struct ib_mr *reg_mr(struct ib_pd *pd, u64 length)
+static struct ib_mr *reg_mr(struct ib_pd *pd, u64 length, int access)
 {
 	struct lab_ibdev *dev = container_of(pd->device, struct lab_ibdev, ib);
 	struct ib_mr *mr = kzalloc(sizeof(*mr), GFP_KERNEL);
+	int err;
 
 	if (!mr)
 		return ERR_PTR(-ENOMEM);
+	err = lab_frmr_take(pd->device, mr, length, access);
+	if (err) {
+		kfree(mr);
+		return ERR_PTR(err);
+	}
 	mr->lkey = atomic_inc_return(&dev->keys) << 8;
 	mr->rkey = mr->lkey;
 	mr->length = length;	/* the core fills this in for some kinds of MR only */
@@ -73,18 +79,19 @@ static struct ib_mr *reg_mr(struct ib_pd *pd, u64 length)
 static struct ib_mr *reg_user_mr(struct ib_pd *pd, u64 start, u64 length, u64 virt_addr, int access,
 				 struct ib_dmah *dmah, struct ib_udata *udata)
 {
-	return dmah ? ERR_PTR(-EOPNOTSUPP) : reg_mr(pd, length);
+	return dmah ? ERR_PTR(-EOPNOTSUPP) : reg_mr(pd, length, access);
 }
 #else
 static struct ib_mr *reg_user_mr(struct ib_pd *pd, u64 start, u64 length, u64 virt_addr, int access,
 				 struct ib_udata *udata)
 {
-	return reg_mr(pd, length);
+	return reg_mr(pd, length, access);
 }
 #endif
 
 static int dereg_mr(struct ib_mr *mr, struct ib_udata *udata)
 {
+	lab_frmr_give(mr);
 	kfree(mr);
 	return 0;
 }

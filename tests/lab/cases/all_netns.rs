@@ -110,6 +110,7 @@ fn each(lab: &Lab) {
         table.stdout.lines().next().unwrap().ends_with("NETNS"),
         "{table}"
     );
+    vfs(lab, [(&first, "blue"), (&second, &unnamed)]);
     // By name, wherever it is; of a device that is nowhere, that is said once.
     for name in [&first, &second] {
         let rows = lab
@@ -146,6 +147,40 @@ fn each(lab: &Lab) {
     lab.rdmactl(&["--netns", &pid, "dev", "set", &second, "netns", "1"])
         .ok();
     drop(blue);
+}
+
+/// Each VF once, with what it has wherever that is.
+fn vfs(lab: &Lab, wanted: [(&str, &str); 2]) {
+    let show = ["-j", "--all-netns", "vf", "show"];
+    let rows = lab.rdmactl(&show).ok().json();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    for (row, (name, netns)) in rows.iter().zip(wanted) {
+        assert_eq!(
+            (&row["rdma"], &row["netns"]),
+            (&name.into(), &netns.into()),
+            "{row}"
+        );
+        assert!(
+            row["netdev"].is_string() && row["port_state"].is_string(),
+            "{row}"
+        );
+        let one = lab.rdmactl(&[&show[..], &[name]].concat()).ok().json();
+        assert_eq!(one, Value::Array(vec![row.clone()]));
+    }
+    // Without, only what is here.
+    let here = lab.rdmactl(&["-j", "vf", "show"]).ok().json();
+    assert!(
+        here[0]["rdma"].is_null() && here[0]["netns"].is_null(),
+        "{here}"
+    );
+    lab.rdmactl(&["--all-netns", "--format", "table", "vf"])
+        .ok()
+        .stdout_has("  NETNS\n")
+        .stdout_has("  blue\n");
+    lab.rdmactl(&["-d", "--all-netns", "vf", "show", wanted[1].0])
+        .ok()
+        .stdout_has(" netns_comm sleep ");
 }
 
 /// The rest is listed, what cannot be entered is named.
@@ -216,6 +251,23 @@ fn shared(lab: &Lab) {
         (&netdev.as_str().into(), &"blue".into())
     );
     assert!(here.iter().all(|row| row["netdev"] != *netdev));
+    // So with VFs: the interface tells whose it is.
+    let vfs = lab.rdmactl(&["-j", "--all-netns", "vf"]).ok().json();
+    let own = pci::target("/proc/self/ns/net").unwrap();
+    assert_eq!(
+        (&vfs[1]["rdma"], &vfs[1]["netdev"], &vfs[1]["netns"]),
+        (
+            &dev.as_str().into(),
+            &netdev.as_str().into(),
+            &"blue".into()
+        ),
+        "{vfs}"
+    );
+    assert_eq!(
+        (&vfs[0]["netns"], vfs.as_array().map(Vec::len)),
+        (&own.as_str().into(), Some(2)),
+        "{vfs}"
+    );
     lab.in_netns("blue", &["ip", "link", "set", &netdev, "netns", "1"])
         .ok();
 }
@@ -228,6 +280,9 @@ fn shows_only(lab: &Lab) {
         format!("link delete {dev}"),
         format!("statistic qp bind link {dev} lqpn 1"),
         "dev reclaim".to_owned(),
+        format!("vf unbind {dev}"),
+        format!("vf set {dev} guid none"),
+        "cni gc".to_owned(),
         "monitor --kernel".to_owned(),
         "--netns 1 dev show".to_owned(),
     ] {
@@ -237,4 +292,8 @@ fn shows_only(lab: &Lab) {
             .stderr_has("--all-netns");
     }
     assert_eq!(lab.vf_rdma(0), dev);
+    // What records say is of no namespace.
+    lab.rdmactl(&["--all-netns", "-j", "cni", "list"])
+        .ok()
+        .stdout_is("[]\n");
 }

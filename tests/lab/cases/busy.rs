@@ -28,6 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// Rows R02b.
 fn busy_names_a_named_namespace(lab: &Lab) {
     let _blue = lab.netns("pod-blue");
     lab.rdmactl(&EXCLUSIVE)

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::adapter::until;
-use crate::handle::{FACES, Lab};
+use crate::handle::Lab;
 use crate::output::Output;
 use crate::pci;
+use crate::tripwire::{self, Fault, Grain};
 
 pub(crate) const STATE: &str = "/var/lib/cni/rdma";
 /// Go's file name for the container and interface that [`Lab::cni`] names.
@@ -73,12 +74,24 @@ pub(crate) fn refused(output: Output, code: u64, text: &str) {
     );
 }
 
-/// As a runtime's call, with the program killed when it makes a system call for the n-th time.
-pub(crate) fn killed_at(lab: &Lab, verb: &str, config: &Value, syscall: &str, n: u32) -> Output {
-    lab.sh(&format!(
-        "export CNI_COMMAND={verb} CNI_CONTAINERID=lab-container CNI_IFNAME=eth0 CNI_NETNS=/run/netns/pod CNI_PATH=/x
-         exec strace -f -o /dev/null -e trace={syscall} -e inject={syscall}:signal=KILL:when={n} {FACES}/rdma <<'END'\n{config}\nEND"
-    ))
+/// As a runtime's call, with the program killed when it is about to make a system call for the n-th time.
+pub(crate) fn killed_at(
+    lab: &Lab,
+    verb: &str,
+    config: &Value,
+    syscall: &'static str,
+    n: usize,
+) -> Output {
+    let mut command = lab.cni_command("rdma", verb, &[("CNI_NETNS", "/run/netns/pod")]);
+    let input = config.to_string();
+    tripwire::disturb(
+        &mut command,
+        &input,
+        Grain::Calls,
+        (syscall, n),
+        Fault::Kill,
+    )
+    .output
 }
 
 /// The devices in a named namespace.

@@ -33,7 +33,7 @@ fn names(lab: &Lab) -> String {
     lab.exec(&format!("ls -A {FOLDER}")).ok().stdout
 }
 
-/// Over a plugin that is running, with the options of either image, until SIGTERM.
+/// Row R18: over a plugin that is running, with the options of either image, until SIGTERM.
 fn as_the_images_do(lab: &Lab) {
     small(lab);
     lab.exec(&format!("mkdir -p {FOLDER}")).ok();

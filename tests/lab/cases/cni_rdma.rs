@@ -35,6 +35,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// Rows R13.
 fn add_check_del(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let pod = lab.netns("pod");
@@ -127,6 +128,7 @@ fn version_and_status(lab: &Lab) {
     );
 }
 
+/// Rows R19.
 fn gc_returns_strays(lab: &Lab) {
     let names = [lab.vf_rdma(0), lab.vf_rdma(1)];
     let vfs = [lab.vf(0), lab.vf(1)];
@@ -148,6 +150,7 @@ fn gc_returns_strays(lab: &Lab) {
     }
 }
 
+/// Rows R19.
 fn r02_shared_mode(lab: &Lab) {
     let _pod = lab.netns("pod");
     let text = "RDMA subsystem namespace awareness mode is set to shared, expecting it to be set to exclusive";
@@ -189,6 +192,7 @@ fn r02_shared_mode(lab: &Lab) {
     );
 }
 
+/// Rows R9.
 fn r04_devices_that_are_none(lab: &Lab) {
     let _pod = lab.netns("pod");
     let add = |device: &str| call(lab, "ADD", "/run/netns/pod", &config(device));
@@ -219,6 +223,7 @@ fn r04_devices_that_are_none(lab: &Lab) {
     at_home(&pf, &name);
 }
 
+/// Rows R05b, R05c.
 fn r05_mac_fallback(lab: &Lab) {
     let (vf, name) = (lab.vf(1), lab.vf_rdma(1));
     let pf = pci::netdev(&lab.pf()).unwrap();
@@ -264,6 +269,7 @@ fn r05_mac_fallback(lab: &Lab) {
     );
 }
 
+/// Rows R06b, R06c, R08c.
 fn r06_previous_results(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");
@@ -291,6 +297,7 @@ fn r06_previous_results(lab: &Lab) {
     }
 }
 
+/// Rows R07b, R09b.
 fn r07_r08_r09_protocol(lab: &Lab) {
     let vf = lab.vf(0);
     let env = [("CNI_NETNS", "/run/netns/pod")];
@@ -339,6 +346,7 @@ fn r07_r08_r09_protocol(lab: &Lab) {
     );
 }
 
+/// Rows R11b, R12.
 fn r10_r11_namespaces_that_are_none(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let add = |netns: &str| call(lab, "ADD", netns, &config(&vf));
@@ -355,6 +363,7 @@ fn r10_r11_namespaces_that_are_none(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R15.
 fn r19_r20_r22_names(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");
@@ -397,6 +406,7 @@ fn r19_r20_r22_names(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R15.
 fn r23_one_go_name_for_two(lab: &Lab) {
     let names = [lab.vf_rdma(0), lab.vf_rdma(1)];
     let _pod = lab.netns("pod");
@@ -418,6 +428,7 @@ fn r23_one_go_name_for_two(lab: &Lab) {
     at_home(&pairs[1].2, &names[1]);
 }
 
+/// Rows R19.
 fn r29_check_looks(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let conf = config(&vf);
@@ -447,6 +458,7 @@ fn r29_check_looks(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R14.
 fn r34_cni_args(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");

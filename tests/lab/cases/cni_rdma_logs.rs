@@ -20,6 +20,7 @@ const POD: &str = "/run/netns/pod";
 const FILE: &str = "/var/log/rdma-cni.log";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+/// Rows R14.
 fn b23_logs(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");

@@ -35,6 +35,8 @@ pub(crate) fn cases() -> Vec<Case> {
         exclusive("r25_renamed_in_the_pod", r25_renamed_in_the_pod),
         exclusive("r27_vfs_destroyed", r27_vfs_destroyed).may_change(ANEW),
         exclusive("r27_vf_rebound", r27_vf_rebound).may_change(ANEW),
+        exclusive("r27_vfs_made_anew", r27_vfs_made_anew).may_change(ANEW),
+        exclusive("pf_renamed", pf_renamed),
         exclusive(
             "late_del_spares_the_next_owner",
             late_del_spares_the_next_owner,
@@ -62,6 +64,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 const POD: &str = "/run/netns/pod";
 
+/// Rows R12b, R1, R2.
 fn r12_namespace_gone(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     for netns in [POD, ""] {
@@ -181,6 +184,7 @@ fn r16_parallel_adds(lab: &Lab) {
     }
 }
 
+/// Rows R17c, R6.
 fn r18_broken_records(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");
@@ -247,6 +251,7 @@ fn r21_folder_not_writable(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R3, R4.
 fn r25_renamed_in_the_pod(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     for dies in [false, true] {
@@ -282,6 +287,7 @@ fn r25_renamed_in_the_pod(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R3.
 fn r27_vfs_destroyed(lab: &Lab) {
     let vf = lab.vf(0);
     let _pod = lab.netns("pod");
@@ -323,6 +329,36 @@ fn r27_vf_rebound(lab: &Lab) {
     );
     call(lab, "DEL", POD, &config(&vf)).ok();
     at_home(&vf, &anew);
+}
+
+/// Behind the plugin's back: the new device stays as it is.
+fn r27_vfs_made_anew(lab: &Lab) {
+    let vf = lab.vf(0);
+    let _pod = lab.netns("pod");
+    call(lab, "ADD", POD, &config(&vf)).ok();
+    let file = format!("/sys/bus/pci/devices/{}/sriov_numvfs", lab.pf());
+    lab.sh(&format!("echo 0 > {file}; echo 2 > {file}")).ok();
+    until("the VFs are back", || {
+        (0..2).all(|n| pci::vf(&lab.pf(), n).is_some_and(|vf| pci::rdma(&vf).is_some()))
+    })
+    .unwrap();
+    let anew = lab.vf_rdma(0);
+    call(lab, "DEL", POD, &config(&vf)).ok();
+    at_home(&vf, &anew);
+}
+
+fn pf_renamed(lab: &Lab) {
+    let (vf, name, pf) = (lab.vf(0), lab.vf_rdma(0), pci::netdev(&lab.pf()).unwrap());
+    let _pod = lab.netns("pod");
+    call(lab, "ADD", POD, &config(&vf)).ok();
+    let rename = |from: &str, to: &str| {
+        lab.ip(&["link", "set", from, "down"]).ok();
+        lab.ip(&["link", "set", from, "name", to]).ok();
+    };
+    rename(&pf, "uplink0");
+    call(lab, "DEL", POD, &config(&vf)).ok();
+    rename("uplink0", &pf);
+    at_home(&vf, &name);
 }
 
 fn late_del_spares_the_next_owner(lab: &Lab) {
@@ -398,6 +434,7 @@ fn refused_move_leaves_nothing(lab: &Lab) {
     at_home(&vf, &name);
 }
 
+/// Rows R7.
 fn locked_device_names_its_holder(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");

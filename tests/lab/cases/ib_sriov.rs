@@ -94,6 +94,10 @@ pub(super) fn as_it_is(lab: &Lab, index: u32) -> AsItWas {
 }
 
 impl AsItWas {
+    pub(super) fn rdma(&self) -> Option<&str> {
+        self.rdma.as_deref()
+    }
+
     pub(super) fn netdev(&self) -> Option<&str> {
         self.netdev.as_deref()
     }
@@ -114,6 +118,7 @@ fn leases(lab: &Lab) -> String {
         .stdout
 }
 
+/// Rows S04b, N02.
 fn guid_isolation_and_addresses(lab: &Lab) {
     let before = as_it_is(lab, 1);
     let vf = lab.vf(1);
@@ -188,6 +193,7 @@ fn guid_isolation_and_addresses(lab: &Lab) {
 }
 
 /// Without isolation, GUID or addresses only the interface moves; every version has its own form.
+/// Rows I21.
 fn plain(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -224,6 +230,7 @@ fn plain(lab: &Lab) {
 }
 
 /// Isolation without a GUID, several pods, every order of DEL: the names come back to their VFs.
+/// Rows S39b.
 fn s36_two_pods_in_any_order(lab: &Lab) {
     let before = [as_it_is(lab, 0), as_it_is(lab, 1)];
     let conf = |index: u32| json!({"cniVersion": "1.0.0", "name": "ibnet", "type": "ib-sriov", "deviceID": lab.vf(index), "rdmaIsolation": true});
@@ -271,6 +278,7 @@ fn s01_shared_mode(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows S04, S05, S06, S07, S08, S09, S10, S10c, S13, S22, S30, S32, S42, I10, I13.
 fn refused_before_anything_changes(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -497,6 +505,7 @@ fn gc_and_status(lab: &Lab) {
     lab.exec("rm -rf /run/lab/ipam").ok();
 }
 
+/// Rows I14.
 fn guid_policies(lab: &Lab) {
     let before = as_it_is(lab, 1);
     let vf = lab.vf(1);

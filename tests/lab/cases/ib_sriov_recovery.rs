@@ -28,6 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
         exclusive("s24_host_name_taken", s24_host_name_taken).adapter("mode=ib vf_guids=1"),
         exclusive("s21_s28_two_adds", s21_s28_two_adds),
         exclusive("s33_driver_lost", s33_driver_lost),
+        exclusive("vf_rebound", vf_rebound),
         exclusive("s34_pf_renamed", s34_pf_renamed),
         exclusive("s35_ipam_cannot_release", s35_ipam_cannot_release),
         exclusive("records_of_go", records_of_go),
@@ -38,6 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// Rows S10b.
 fn s10_ipam_fails(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -58,6 +60,7 @@ fn s10_ipam_fails(lab: &Lab) {
 }
 
 /// A GUID that the PF takes for the node and refuses for the port; a link state; a move; a probe.
+/// Rows S33, I1.
 fn s05_a_step_fails(lab: &Lab) {
     let before = as_it_is(lab, 1);
     let vf = lab.vf(1);
@@ -81,6 +84,7 @@ fn s05_a_step_fails(lab: &Lab) {
     }
 }
 
+/// Rows S14b, S37, I2, I3.
 fn s14_namespace_gone(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -147,6 +151,7 @@ fn restore_names(lab: &Lab, vf: &str, before: &AsItWas) {
     }
 }
 
+/// Rows I4.
 fn s18_i5_renamed_in_the_pod(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -201,6 +206,7 @@ fn s23_folder_not_writable(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows I5.
 fn s24_host_name_taken(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let (vf, netdev) = (lab.vf(0), lab.vf_netdev(0));
@@ -221,6 +227,7 @@ fn s24_host_name_taken(lab: &Lab) {
     }
 }
 
+/// Rows S29.
 fn s21_s28_two_adds(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -247,6 +254,7 @@ fn s21_s28_two_adds(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Rows S33b.
 fn s33_driver_lost(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let vf = lab.vf(0);
@@ -267,6 +275,26 @@ fn s33_driver_lost(lab: &Lab) {
     is_as_it_was(lab, 0, &before);
 }
 
+/// Its interface and its RDMA device are at home then, and have the container's GUID.
+fn vf_rebound(lab: &Lab) {
+    let before = as_it_is(lab, 0);
+    let vf = lab.vf(0);
+    let _pod = lab.netns("pod");
+    for isolation in [true, false] {
+        let conf = with("rdmaIsolation", json!(isolation), config(&vf));
+        call(lab, "ADD", POD, &conf).ok();
+        let driver = "/sys/bus/pci/drivers/mlx5_core";
+        lab.sh(&format!(
+            "echo {vf} > {driver}/unbind; echo {vf} > {driver}/bind"
+        ))
+        .ok();
+        until("the VF is bound", || pci::rdma(&vf).is_some()).unwrap();
+        call(lab, "DEL", POD, &conf).ok();
+        is_as_it_was(lab, 0, &before);
+    }
+}
+
+/// Rows I6.
 fn s34_pf_renamed(lab: &Lab) {
     let before = as_it_is(lab, 0);
     let (vf, pf) = (lab.vf(0), pci::netdev(&lab.pf()).unwrap());

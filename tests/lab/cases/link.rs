@@ -10,6 +10,8 @@ pub(super) fn cases() -> Vec<Case> {
         case("ports_of_one_device", ports_of_one_device),
         case("a_hardware_device_cannot_be_deleted", hardware),
         case("the_netdev_is_the_last_word", netdev_is_last).ethernet(),
+        case("a_port_that_cannot_be_asked", cannot_be_asked),
+        case("names_and_bits_are_right", right_names),
     ]
 }
 
@@ -56,6 +58,49 @@ fn hardware(lab: &Lab) {
         .fails(1)
         .stderr_has("error: Invalid argument")
         .stderr_has("only software devices");
+}
+
+/// iproute2 ends there, and the ports behind it are missing.
+fn cannot_be_asked(lab: &Lab) {
+    let (broken, sound) = (lab.vf_rdma(0), lab.vf_rdma(1));
+    lab.inject("fail_port_vf", "0,5");
+    let theirs = lab.iproute2_rdma(&["link"]);
+    let ours = lab.rdmactl(&["link"]);
+    let one = lab.rdmactl(&["link", "show", &broken]);
+    let json = lab.rdmactl(&["-j", "link"]);
+    lab.inject("fail_port_vf", "off");
+    theirs.fails(1).stdout_lacks(&format!("link {sound}/1 "));
+    ours.fails(1)
+        .stdout_has(&format!("link {sound}/1 "))
+        .stdout_lacks(&broken)
+        .stderr_has("error: Input/output error\n")
+        .stderr_has(&format!("the kernel refused to show port 1 of {broken}"));
+    one.fails(1)
+        .stdout_is("")
+        .stderr_has("error: Input/output error\n");
+    assert_eq!(json.fails(1).json().as_array().map(Vec::len), Some(2));
+}
+
+/// Text keeps the words of iproute2, its slips and its `UNKNOWN` too.
+fn right_names(lab: &Lab) {
+    let dev = lab.vf_rdma(1);
+    lab.rdmactl(&["-d", "link", "show", &dev])
+        .ok()
+        .stdout_has("MULT_PKER_TRAP");
+    lab.rdmactl(&["--format", "table", "-d", "link", "show", &dev])
+        .ok()
+        .stdout_has("MULT_PKEY_TRAP")
+        .stdout_lacks("PKER");
+    let shown = lab.rdmactl(&["-j", "-d", "link", "show", &dev]).ok().json();
+    assert_eq!(shown[0]["cap_flags"], 0x2651_e848, "{shown}");
+    // What is more comes last.
+    let words = ["-j", "-d", "dev", "show", &dev];
+    let theirs = lab.iproute2_rdma(&words).ok().stdout;
+    let (ours, same) = (lab.rdmactl(&words), lab.rdma(&words));
+    let same = same.ok().stdout;
+    let same = same.strip_suffix("}\n]\n").expect("an array of one");
+    ours.ok().stdout_has(&format!("{same},\"cap_flags\":"));
+    assert!(theirs.contains("\"caps\":["), "{theirs}");
 }
 
 /// Scripts cut the last word of the line.

@@ -4,23 +4,32 @@ mod adapter;
 mod all_netns;
 mod batch;
 mod busy;
+mod char_devices;
 mod cni_call;
 mod cni_chain;
 mod cni_install;
 mod cni_leftovers;
+mod cni_parallel;
 mod cni_rdma;
 mod cni_rdma_kills;
 mod cni_rdma_logs;
 mod cni_rdma_names;
 mod cni_rdma_recovery;
+mod cni_rdma_rows;
 mod cni_rdma_several;
+mod cni_repair;
+pub(crate) mod cni_sweeps;
 mod dev;
 mod doctor;
 mod doctor_adapter;
 mod explain;
 mod ib_sriov;
-mod ib_sriov_kills;
+mod ib_sriov_guids;
+mod ib_sriov_names;
+mod ib_sriov_partition;
 mod ib_sriov_recovery;
+mod ib_sriov_rows;
+mod ib_sriov_vfio;
 mod lab_itself;
 mod link;
 mod link_delete;
@@ -28,10 +37,13 @@ mod monitor;
 mod parity;
 mod parity_resource;
 mod parity_statistic;
+mod parity_tally;
 mod persist;
 mod provision;
 mod provision_apply;
 mod reclaim;
+mod runtime_node;
+mod runtimes;
 mod scraping;
 mod statistic;
 mod system;
@@ -57,6 +69,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("scraping", scraping::cases()),
         ("parity_resource", parity_resource::cases()),
         ("parity_statistic", parity_statistic::cases()),
+        ("parity_tally", parity_tally::cases()),
         ("statistic", statistic::cases()),
         ("watch", watch::cases()),
         ("batch", batch::cases()),
@@ -80,14 +93,24 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_rdma_logs", cni_rdma_logs::cases()),
         ("cni_rdma_names", cni_rdma_names::cases()),
         ("cni_rdma_several", cni_rdma_several::cases()),
+        ("cni_sweeps", cni_sweeps::cases()),
+        ("cni_parallel", cni_parallel::cases()),
         ("cni_chain", cni_chain::cases()),
         ("vf_create", vf_create::cases()),
         ("vf_bind", vf_bind::cases()),
         ("cni_leftovers", cni_leftovers::cases()),
         ("cni_install", cni_install::cases()),
+        ("cni_repair", cni_repair::cases()),
         ("ib_sriov", ib_sriov::cases()),
         ("ib_sriov_recovery", ib_sriov_recovery::cases()),
-        ("ib_sriov_kills", ib_sriov_kills::cases()),
+        ("ib_sriov_names", ib_sriov_names::cases()),
+        ("ib_sriov_guids", ib_sriov_guids::cases()),
+        ("ib_sriov_partition", ib_sriov_partition::cases()),
+        ("char_devices", char_devices::cases()),
+        ("ib_sriov_rows", ib_sriov_rows::cases()),
+        ("ib_sriov_vfio", ib_sriov_vfio::cases()),
+        ("cni_rdma_rows", cni_rdma_rows::cases()),
+        ("runtimes", runtimes::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
@@ -109,6 +132,15 @@ pub(crate) fn named(name: &str) -> Case {
 /// Those with the same needs one after the other, so that the adapter is seldom loaded anew.
 pub(crate) fn in_order() -> Vec<Case> {
     let mut cases = all();
-    cases.sort_by_key(|case| (case.pf, case.adapter, case.netns.word(), case.vfs));
+    cases.sort_by_key(|case| {
+        (
+            case.root,
+            case.pf,
+            case.last,
+            case.adapter,
+            case.netns.word(),
+            case.vfs,
+        )
+    });
     cases
 }

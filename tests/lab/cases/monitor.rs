@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::beside::{Beside, Place, Setting};
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::soft_roce::SoftRoce;
@@ -57,6 +58,8 @@ fn announcements(lab: &Lab) {
     );
     assert_eq!(heard[0], heard[1]);
     assert_eq!(heard[2], heard[3]);
+    let settings = [Setting::SoftRoce, Setting::Shared];
+    Beside::new(lab, Place::Root, &settings).note(["monitor", "-j monitor"]);
     for line in heard[4].lines() {
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
@@ -70,96 +73,62 @@ fn old_kernel(lab: &Lab) {
         .stderr_has("6.12");
 }
 
-/// The changes as programs read them, in order, those that were there at the beginning left out.
-fn told(text: &str) -> Vec<Value> {
-    let lines = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
-    let mut last = String::new();
-    let mut changes = Vec::new();
-    let mut begun = false;
-    for line in lines {
-        let line: Value = line;
-        let time = line["time"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{line}"))
-            .to_owned();
-        assert!(time >= last, "{time} before {last}");
-        // What is there at the beginning has one and the same time.
-        begun |= !last.is_empty() && time != last;
-        last = time;
-        if begun {
-            changes.push(line);
-        }
-    }
-    changes
-}
-
 fn changes(lab: &Lab) {
     let (dev, netdev) = (lab.vf_rdma(0), lab.vf_netdev(0));
-    let blue = lab.netns("blue");
-    let monitor = format!("{FACES}/rdmactl -j monitor --all-netns");
-    let heard = listen(
-        lab,
-        12,
-        &[&monitor],
-        &format!(
-            "rdma dev set {dev} netns blue; sleep 1.5; ip netns exec blue rdma dev set {dev} name pod0; sleep 1.5; \
-             {FACES}/rdmactl --netns blue dev set pod0 netns 1; sleep 1.5; rdma dev set pod0 name {dev}; sleep 1.5; \
-             ip link set {netdev} up; sleep 1.5; ip link set {netdev} down"
-        ),
-    );
-    let told = told(&heard[0]);
-    let has = |event: &str, key: &str, value: &str| {
-        assert!(
-            told.iter()
-                .any(|line| line["event"] == event && line[key] == value),
-            "no {event} {key}={value} in\n{}",
-            heard[0]
-        );
+    // As long as the monitor looks into it, it cannot end: that ends first.
+    let _blue = lab.netns("blue");
+    let mut monitor = lab.start(&format!("{FACES}/rdmactl -j monitor --all-netns"));
+    let first = monitor.json();
+    assert_eq!(first["event"], "present", "{first}");
+    let mut last = String::new();
+    let mut heard = |event: &str, key: &str, value: &str| {
+        loop {
+            let line = monitor.json();
+            let time = line["time"].as_str().unwrap_or_else(|| panic!("{line}"));
+            assert!(time >= last.as_str(), "{time} before {last}");
+            last = time.to_owned();
+            if line["event"] == event && line[key] == value {
+                return;
+            }
+        }
     };
-    has("moved", "netns", "blue");
-    has("moved", "from", "blue");
-    has("renamed", "to", "pod0");
-    has("renamed", "to", &dev);
-    has("state", "to", "ACTIVE");
-    has("state", "to", "DOWN");
-    assert!(
-        heard[0]
-            .lines()
-            .next()
-            .is_some_and(|line| line.contains("\"event\":\"present\"")),
-        "{}",
-        heard[0]
-    );
-    drop(blue);
+    lab.exec(&format!("rdma dev set {dev} netns blue")).ok();
+    heard("moved", "netns", "blue");
+    let renamed = ["rdma", "dev", "set", &dev, "name", "pod0"];
+    lab.in_netns("blue", &renamed).ok();
+    heard("renamed", "to", "pod0");
+    lab.rdmactl(&["--netns", "blue", "dev", "set", "pod0", "netns", "1"])
+        .ok();
+    heard("moved", "from", "blue");
+    lab.exec(&format!("rdma dev set pod0 name {dev}")).ok();
+    heard("renamed", "to", &dev);
+    lab.exec(&format!("ip link set {netdev} up")).ok();
+    heard("state", "to", "ACTIVE");
+    lab.exec(&format!("ip link set {netdev} down")).ok();
+    heard("state", "to", "DOWN");
 }
 
 fn mode(lab: &Lab) {
-    let heard = listen(
-        lab,
-        7,
-        &[&format!("{FACES}/rdmactl monitor")],
-        "rdma system set netns exclusive; sleep 3; rdma system set netns shared",
-    );
-    assert!(
-        heard[0].contains(" netns_mode from shared to exclusive\n"),
-        "{}",
-        heard[0]
-    );
-    assert!(
-        heard[0].contains(" netns_mode from exclusive to shared\n"),
-        "{}",
-        heard[0]
-    );
+    let mut monitor = lab.start(&format!("{FACES}/rdmactl monitor"));
+    let first = monitor.line();
+    assert!(first.contains(" present "), "{first}");
+    for (from, to) in [("shared", "exclusive"), ("exclusive", "shared")] {
+        lab.exec(&format!("rdma system set netns {to}")).ok();
+        while !monitor
+            .line()
+            .ends_with(&format!(" netns_mode from {from} to {to}"))
+        {}
+    }
 }
 
 fn reader_leaves(lab: &Lab) {
     let dev = lab.vf_rdma(0);
     let left = format!("timeout 20 {FACES}/rdmactl monitor | head -n 1; echo ${{PIPESTATUS[0]}}");
-    let change = format!(
-        "(sleep 1; rdma dev set {dev} adaptive-moderation on; rdma dev set {dev} name x0; rdma dev set x0 name {dev}) & {left}; wait"
+    // Until it has noticed: what changes before it listens is no news.
+    let changes = format!(
+        "until [ -e $left ]; do sleep 1; rdma dev set {dev} adaptive-moderation on; rdma dev set {dev} name x0; rdma dev set x0 name {dev}; done"
     );
+    let change = format!("left=$(mktemp -u); ({changes}) & {left}; touch $left; wait; rm $left");
     let out = lab.sh(&change).ok().stdout;
     assert!(out.contains(" present ") && out.ends_with("0\n"), "{out}");
     lab.iproute2_rdma(&["dev", "set", &dev, "adaptive-moderation", "off"])

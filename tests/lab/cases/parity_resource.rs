@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::parity::State;
 use crate::adapter::until;
+use crate::beside::{Beside, Place, Setting};
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::running::Running;
@@ -12,211 +12,40 @@ use crate::soft_roce::SoftRoce;
 pub(super) fn cases() -> Vec<Case> {
     vec![
         case("nothing", nothing).no_adapter(),
-        case("soft_roce", soft_roce).no_adapter().limit(400),
-        case("soft_roce_unprivileged", soft_roce_unprivileged)
-            .no_adapter()
-            .limit(400),
-        case("infiniband", hardware).limit(400),
-        case("ethernet", hardware).ethernet().limit(400),
+        case("soft_roce", soft_roce).no_adapter().limit(240),
+        case("infiniband", infiniband).limit(180),
+        case("ethernet", ethernet).ethernet().limit(180),
         case("another_namespace", another_namespace)
             .exclusive()
-            .limit(400),
+            .limit(180),
         case("better", better).limit(120),
     ]
 }
 
-/// DEV is a device with objects, QPN a queue pair on it, PROCESS what made that, PDNUM its protection domain.
-const LINES: [&str; 126] = [
-    "resource",
-    "r",
-    "res",
-    "res show",
-    "res s",
-    "res list",
-    "res l",
-    "-j res",
-    "-jp res",
-    "-d res",
-    "-dd res",
-    "-dd -j res",
-    "-o res",
-    "-r res",
-    "res show DEV",
-    "-dd res show DEV",
-    "-j res show DEV",
-    "res show qp",
-    "res show q",
-    "res list qp",
-    "res l q",
-    "-d res show qp",
-    "-dd res show qp",
-    "-j res show qp",
-    "-jp res show qp",
-    "-jp -dd res show pd",
-    "-o -d res show qp",
-    "res show qp link DEV",
-    "res show qp link DEV/",
-    "res show qp link DEV/1",
-    "res show qp link DEV/-",
-    "-j res show qp link DEV/-",
-    "-jp res show qp link DEV/-",
-    "res show qp link DEV/0",
-    "res show qp link DEV/9",
-    "-j res show qp link DEV/9",
-    "res show qp link DEV/x",
-    "res show qp link nope/1",
-    "res show qp link nope",
-    "-j res show qp link nope",
-    "res show qp lqpn QPN",
-    "-j res show qp lqpn QPN",
-    "res show qp link DEV/1 lqpn QPN",
-    "res show qp lqpn QPN link DEV/1",
-    "res show qp lqpn QPN pid PROCESS",
-    "res show qp lqpn QPN pid 1",
-    "res show qp lqpn 1",
-    "res show qp lqpn 999999",
-    "-j res show qp lqpn 999999",
-    "res show qp lqpn QPN,1",
-    "res show qp lqpn 0-QPN",
-    "res show qp lqpn 1-2,QPN-99999",
-    "res show qp pid PROCESS",
-    "res show qp pid 0-99999",
-    "res show qp type rc",
-    "res show qp type RC,GSI",
-    "res show qp ty gsi",
-    "res show qp type r",
-    "res show qp state init",
-    "res show qp state RTS,INIT",
-    "res show qp sq-psn 0",
-    "res show qp rq-psn 0",
-    "res show qp rqpn 0-999999",
-    "res show qp pdn PDNUM",
-    "res show qp pdn 0-100 state INIT type RC",
-    "res show cm_id",
-    "res show c",
-    "-j res show cm_id",
-    "-jp res show cm_id",
-    "-dd res show cm_id",
-    "res show cm_id link DEV",
-    "res show cm_id link DEV/1",
-    "res show cm_id link DEV/-",
-    "res show cm_id state LISTEN",
-    "res show cm_id state connect,listen",
-    "res show cm_id ps tcp",
-    "res show cm_id ps udp",
-    "res show cm_id cm-idn 0",
-    "res show cm_id cm-idn 0-1",
-    "res show cm_id cm-idn 77",
-    "res show cm_id src-port 7174",
-    "res show cm_id dst-port 0-7174",
-    "res show cm_id src-addr 192.168.77.1",
-    "res show cm_id dst-addr 0.0.0.0,192.168.77.1",
-    "res show cm_id pid PROCESS",
-    "res show cm_id dev-type x",
-    "res show cq",
-    "res show cq dev DEV",
-    "-j res show cq",
-    "-jp res show cq dev DEV",
-    "-dd res show cq",
-    "res show cq cqn 0",
-    "res show cq cqn 1",
-    "res show cq cqn 0-5",
-    "res show cq users 1-100",
-    "res show cq poll-ctx workqueue",
-    "res show cq ctxn 0",
-    "res show cq dev DEV pid PROCESS",
-    "res show cq dev DEV/1",
-    "res show cq dev nope",
-    "-j res show cq dev nope",
-    "res show mr",
-    "res show m",
-    "-j res show mr",
-    "-jp res show mr dev DEV",
-    "-dd res show mr",
-    "res show mr mrn 0",
-    "res show mr mrn 0-3",
-    "res show mr mrlen 4096",
-    "res show mr mrlen 1-100000",
-    "res show mr pid PROCESS",
-    "res show mr dev DEV pdn PDNUM",
-    "res show pd",
-    "res show p",
-    "-j res show pd",
-    "-jp res show pd dev DEV",
-    "res show pd pdn PDNUM",
-    "res show pd dev DEV users 1-9 pid PROCESS",
-    "res show ctx",
-    "-jp res show ctx",
-    "res show ct ctxn 0",
-    "res show ctx dev DEV pid PROCESS",
-    "res show srq",
-    "-j res show s",
-    "res show srq srqn 0",
-    "res show srq type basic",
-];
+const LINES: &str = include_str!("../lines/resource.txt");
+const POOLS: &str = include_str!("../lines/frmr_pools.txt");
 
-/// What iproute2 has since 6.7, and srq rows, whose command name it made up before.
-const NEWER: [&str; 12] = [
-    "-jp res show srq",
-    "res show srq dev DEV",
-    "res show srq lqpn QPN",
-    "res show srq lqpn 0-QPN",
-    "-j res show srq lqpn 0-999999",
-    "res show srq lqpn 999998-999999",
-    "res show srq pid PROCESS pdn PDNUM",
-    "-r res show qp link DEV/1",
-    "-r -j res show cq",
-    "-r res show mr dev DEV",
-    "-r res show qp link DEV/1 lqpn QPN",
-    "-r -j res show pd",
-];
-
-/// What iproute2 has since 7.1.
-const POOLS: [&str; 10] = [
-    "res show frmr_pools",
-    "res show f",
-    "-j res show frmr_pools",
-    "-jp res show frmr_pools dev DEV",
-    "-d res show frmr_pools",
-    "res show frmr_pools dev DEV queue 0-9",
-    "res show frmr_pools dev nope",
-    "res set frmr_pools dev DEV aging 10",
-    "-j res se f dev DEV a 10",
-    "res set frmr_pools dev DEV pinned 1:2:3:0 4",
-];
-
-/// Compares every line, with the numbers of an object that iproute2 shows.
-fn compare(state: &State<'_>, least: usize) {
-    let listed = state.run("rdma", "-j res show qp type RC,UD").ok();
-    let rows = listed.json();
+/// The numbers of an object that iproute2 shows, for its queue pair, process and protection domain.
+fn numbered<'a>(beside: Beside<'a>) -> Beside<'a> {
+    let listed = beside.inside(|| beside.theirs("-j res show qp type RC,UD"));
+    let rows = listed.ok().json();
     let of = |key: &str| {
         let found = rows
             .as_array()
             .and_then(|rows| rows.iter().find_map(|row| row[key].as_u64()));
         found.unwrap_or(0).to_string()
     };
-    let (qpn, process, pdn) = (of("lqpn"), of("pid"), of("pdn"));
-    let absent = rows.as_array().is_none_or(Vec::is_empty) && qpn == "0";
-    let old = state.iproute2 < (6, 7);
-    let lines: Vec<String> = LINES
-        .iter()
-        .filter(|line| !(old && (line.contains("srq") || line.ends_with(" s"))))
-        // A device that is not there is an unknown word to iproute2, and no failure.
-        .filter(|line| !(absent && line.ends_with("show DEV")))
-        .chain(NEWER.iter().filter(|_| !old))
-        .chain(POOLS.iter().filter(|_| state.iproute2 >= (7, 1)))
-        .map(|line| {
-            line.replace("QPN", &qpn)
-                .replace("PROCESS", &process)
-                .replace("PDNUM", &pdn)
-        })
-        .collect();
-    let compared = state.compare(lines.iter().map(|line| (line.as_str(), "")));
-    assert!(compared >= least, "{compared}");
+    beside
+        .name("QPN", of("lqpn"))
+        .name("PROCESS", of("pid"))
+        .name("PDNUM", of("pdn"))
 }
 
 fn nothing(lab: &Lab) {
-    compare(&State::new(lab, "nope"), 90);
+    let beside = Beside::new(lab, Place::Root, &[Setting::Shared]);
+    // A device that is not there is an unknown word to iproute2, and no failure.
+    let beside = beside.name("DEV", "nope").without(&["res show DEV"]);
+    assert!(numbered(beside).compare(LINES) >= 70);
 }
 
 /// Two soft-RoCE devices; on the first, programs of every kind that wait for someone to talk to.
@@ -279,20 +108,20 @@ fn with_soft_roce(lab: &Lab, test: impl Fn(&Lab)) {
     }
 }
 
+/// For the administrator, who sees keys, and for everyone else.
 fn soft_roce(lab: &Lab) {
     with_soft_roce(lab, |lab| {
-        compare(&State::new(lab, "rxe0"), 110);
+        let settings = [Setting::SoftRoce, Setting::Shared];
+        let beside = Beside::new(lab, Place::Root, &settings).name("DEV", "rxe0");
+        let beside = numbered(beside).all();
+        assert!(beside.compare(LINES) >= 150);
+        // A device without pools.
+        assert!(beside.compare(POOLS) >= 20 || beside.iproute2 < (7, 1));
+        let beside = Beside::new(lab, Place::Nobody, &settings).name("DEV", "rxe0");
+        assert!(numbered(beside).compare(LINES) >= 70);
         // A driver without raw forms is named for each of its devices, and the exit status says it.
         let raw = lab.exec(&format!("{FACES}/rdma -r res show qp"));
         raw.fails(1).stderr_has("of rxe0").stderr_has("of rxe1");
-    });
-}
-
-fn soft_roce_unprivileged(lab: &Lab) {
-    with_soft_roce(lab, |lab| {
-        let mut state = State::new(lab, "rxe0");
-        state.before = "setpriv --reuid=65534 --regid=65534 --clear-groups";
-        compare(&state, 110);
     });
 }
 
@@ -314,10 +143,29 @@ fn client(lab: &Lab, index: u32, before: &[&str], qps: &str) -> Running {
     running
 }
 
-fn hardware(lab: &Lab) {
+fn infiniband(lab: &Lab) {
+    hardware(lab, Setting::InfiniBand);
+}
+
+fn ethernet(lab: &Lab) {
+    hardware(lab, Setting::Ethernet);
+}
+
+fn hardware(lab: &Lab, fabric: Setting) {
     let dev = lab.vf_rdma(1);
     let _clients = (client(lab, 0, &[], "0"), client(lab, 1, &[], "5"));
-    compare(&State::new(lab, &dev), 110);
+    let beside =
+        |place| numbered(Beside::new(lab, place, &[fabric, Setting::Shared]).name("DEV", &dev));
+    assert!(beside(Place::Root).compare(LINES) >= 70);
+    // Where there is no such state, iproute2 takes it for the first.
+    beside(Place::Root)
+        .compare("res show qp path-mig-state migrated\n-j res show qp pa MIGRATED,REARM");
+    let pools =
+        beside(Place::Nobody).all().compare(POOLS) + beside(Place::Root).all().compare(POOLS);
+    assert!(
+        pools >= 40 || beside(Place::Root).iproute2 < (7, 1),
+        "{pools}"
+    );
 }
 
 /// In exclusive mode, a namespace with one device and a process in it.
@@ -328,9 +176,8 @@ fn another_namespace(lab: &Lab) {
         .ok();
     {
         let _client = client(lab, 1, &["ip", "netns", "exec", "par"], "2");
-        let mut state = State::new(lab, &dev);
-        state.before = "nsenter --net=/run/netns/par";
-        compare(&state, 110);
+        let beside = Beside::new(lab, Place::Netns("par"), &[Setting::Exclusive]);
+        assert!(numbered(beside.name("DEV", &dev)).compare(LINES) >= 70);
     }
     lab.rdmactl(&["--netns", "par", "dev", "set", &dev, "netns", "1"])
         .ok();
@@ -394,10 +241,22 @@ fn better(lab: &Lab) {
             0xfedc_ba98_7654_3210_u64
         ));
     }
-    // Pools are newer than the kernel, or the driver has none.
-    ours(&format!("res set frmr_pools dev {dev} aging 10"))
-        .fails(1)
-        .stderr_has("error: ");
+    // Bytes for a driver's tools, which text runs together.
+    let raw = ours("-j -r res show cq").ok().json();
+    let bytes = raw[0]["data"].as_array().expect("a list of bytes").iter();
+    let bytes: Vec<u64> = bytes.filter_map(serde_json::Value::as_u64).collect();
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(hex.len() >= 8, "{raw}");
+    lab.rdmactl(&["--format", "table", "-r", "resource", "show", "cq"])
+        .ok()
+        .stdout_has(&format!("  {} ", hex[..8].join(" ")));
+    // Pools are newer than the other kernels.
+    let aged = ours(&format!("res set frmr_pools dev {dev} aging 10"));
+    if aged.status != 0 {
+        aged.fails(1)
+            .stderr_has("error: Invalid argument")
+            .stderr_has("Linux 7.1 or later is needed");
+    }
     ours(&format!("res set frmr_pools dev {dev} aging 0"))
         .fails(2)
         .stdout_is("");

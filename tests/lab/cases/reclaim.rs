@@ -183,6 +183,11 @@ fn in_use(lab: &Lab) {
     refused(&[&first], &pid);
     refused(&["--from", &pid], &pid);
     refused(&["--dry-run", &first], &pid);
+    // A plan says what would be left, too.
+    lab.rdmactl(&["--dry-run", "dev", "reclaim"])
+        .ok()
+        .stdout_lacks(&first)
+        .stderr_has(&format!("note: RDMA device {first} stays: in use in "));
     refused(&[&second], &client);
     lab.rdmactl(&["dev", "reclaim", "--force"])
         .fails(2)

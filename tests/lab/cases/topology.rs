@@ -114,6 +114,14 @@ fn who_has_what(lab: &Lab) {
     let held = lab.spawn_in_new_netns(&["sleep", "60"]);
     let pid = held.pid().to_string();
     lab.rdmactl(&["dev", "set", &sf, "netns", &pid]).ok();
+    // As a pod of containerd has it.
+    let id = "7be92808767a667f35c8505cbf40d14e931ef6db5b0210329cf193b15ba9d605";
+    let pod = "kubepods.slice/kubepods-pod4f5ad9ce_6b63_4d5d_8f0e_5d8a4f5a3b1c.slice";
+    let group = format!("{pod}/cri-containerd-{id}.scope");
+    lab.sh(&format!(
+        "cd /sys/fs/cgroup; mkdir -p {group} && echo {pid} > {group}/cgroup.procs"
+    ))
+    .ok();
     let netdev = pci::netdev(&pf).unwrap();
     let guid = |index: &str, guid: &str| {
         lab.ip(&["link", "set", &netdev, "vf", index, "node_guid", guid])
@@ -142,6 +150,14 @@ fn who_has_what(lab: &Lab) {
         (&sf.as_str().into(), &"sleep".into())
     );
     assert_eq!(row["netns_pid"].to_string(), pid);
+    assert_eq!(
+        (&row["netns_container"], &row["netns_pod"]),
+        (&id.into(), &"4f5ad9ce-6b63-4d5d-8f0e-5d8a4f5a3b1c".into()),
+        "{row}"
+    );
+    lab.rdmactl(&["--format", "table", "topology"])
+        .ok()
+        .stdout_has("4f5ad9ce");
     assert_eq!(
         row["netns"].as_str(),
         pci::target(format!("/proc/{pid}/ns/net")).as_deref()
@@ -202,7 +218,11 @@ fn who_has_what(lab: &Lab) {
     ))
     .ok();
     guid("1", "00:00:00:00:00:00:00:00");
-    drop(blue);
+    drop((blue, held));
+    lab.sh(&format!(
+        "cd /sys/fs/cgroup; for try in 1 2 3 4 5; do rmdir {group} && break; sleep 0.2; done; rmdir {pod} kubepods.slice"
+    ))
+    .ok();
 }
 
 fn selections(lab: &Lab, all: &[Value], netdev: &str) {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::doctor::doctor;
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::output::Output;
@@ -378,7 +379,21 @@ fn a_guid_of_another_adapter(lab: &Lab) {
     set(lab, &format!("{second}/1"), &format!("port-guid {GUID}")).ok();
     let other = pci::vf(second, 1).expect("it was made");
     let refused = set(lab, &format!("{first}/0"), &format!("node-guid {GUID}"));
+    // By force it is given out twice, which the doctor finds across PFs.
+    let mut by_force = vec!["vf", "set"];
+    let vf = format!("{first}/0");
+    by_force.extend([vf.as_str(), "node-guid", GUID, "--force"]);
+    let forced = lab.rdmactl(&by_force);
+    let said = doctor(lab, &["vfs"]);
+    let back = set(lab, &vf, "node-guid none");
     lab.sh(&format!("echo 0 > {numvfs}")).ok();
+    forced.ok();
+    back.ok();
+    let twice = said.has("vfs.guid-duplicate", &format!("node GUID of VF {first}/0"));
+    assert_eq!(twice["about"], GUID);
+    let evidence = twice["evidence"].to_string();
+    let other_vf = format!("port GUID of VF {second}/1");
+    assert!(evidence.contains(&other_vf), "{}", said.0);
     let rows = everywhere.ok().json();
     let pfs_of_rows: Vec<_> = (0..4).map(|at| rows[at]["pf_pci"].clone()).collect();
     assert_eq!(

@@ -310,6 +310,39 @@ fn vfio(lab: &Lab) {
     lab.rdmactl(&["vf", "unbind", &vf])
         .fails(1)
         .stderr_has(&used);
+    // The map names it too, in every form.
+    let pid = std::process::id();
+    let row = lab.rdmactl(&["-j", "topology", &vf]).ok().json()[0].clone();
+    assert_eq!(
+        (
+            &row["driver"],
+            &row["vfio"],
+            &row["holder_pid"],
+            &row["holder_comm"]
+        ),
+        (
+            &"vfio-pci".into(),
+            &format!("/dev/vfio/{group}").into(),
+            &pid.into(),
+            &"lab".into()
+        ),
+        "{row}"
+    );
+    lab.rdmactl(&["--format", "table", "topology"])
+        .ok()
+        .stdout_has("HOLDER\n")
+        .stdout_has(&format!("  pid {pid} lab\n"));
+    lab.rdmactl(&["--format", "dot", "topology"])
+        .ok()
+        .stdout_has(&format!("vfio-pci\\npid {pid} lab\"]"));
+    // Who may not look says so.
+    lab.exec(&format!(
+        "setpriv --reuid=65534 --regid=65534 --clear-groups {}/rdmactl topology",
+        crate::handle::FACES
+    ))
+    .fails(1)
+    .stdout_lacks("holder_pid")
+    .stderr_has("as root");
     // By force the kernel waits for the guest to let go.
     lab.rdmactl(&["vf", "rebind", &vf, "--force", "--timeout", "1"])
         .fails(1)
@@ -317,6 +350,7 @@ fn vfio(lab: &Lab) {
     drop(guest);
     until("the guest's VF is free", || driver(&vf).is_none())
         .unwrap_or_else(|error| panic!("{error}"));
+    lab.rdmactl(&["topology", &vf]).ok().stdout_lacks("holder_");
     lab.rdmactl(&["vf", "bind", &vf])
         .ok()
         .stdout_has("driver mlx5_core rdma ");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::doctor::doctor;
 use crate::adapter::until;
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
@@ -15,6 +16,9 @@ use crate::pci;
 
 /// Locks leave their folders behind.
 pub(super) const FOLDERS: &[&str] = &["folder /"];
+
+/// A PF that was moved has another IPoIB interface.
+const AWAY: &[&str] = &["folder /", "rdma device", "netdev"];
 
 pub(super) fn cases() -> Vec<Case> {
     let bare = |name, run| case(name, run).vfs(0).exclusive().may_change(FOLDERS);
@@ -29,6 +33,8 @@ pub(super) fn cases() -> Vec<Case> {
         .ethernet(),
         bare("refusals_and_failures", refusals_and_failures),
         bare("hangs", hangs).limit(90),
+        bare("named_in_another_namespace", named_in_another_namespace).may_change(AWAY),
+        bare("no_vfs_offered", no_vfs_offered).adapter("mode=ib total_vfs=0"),
         bare("one_at_a_time", one_at_a_time).only(
             &["6.12"],
             "the lock is ours, and no kernel knows it from another",
@@ -265,10 +271,12 @@ fn what_is_in_use_stays(lab: &Lab) {
         "ip netns add gone; exec 3< /run/netns/gone; ip netns del gone; exec sleep 100",
     ]);
     let file = format!("/proc/{}/fd/3", held.pid());
+    // Only then has it done all that comes before: descriptor 3 is somebody's before that too.
     until("the namespace has lost its name", || {
-        fs::metadata(&file).is_ok() && fs::metadata("/run/netns/gone").is_err()
+        fs::read_to_string(format!("/proc/{}/comm", held.pid())).is_ok_and(|comm| comm == "sleep\n")
     })
     .unwrap_or_else(|error| panic!("{error}"));
+    assert!(fs::metadata("/run/netns/gone").is_err());
     let hidden = lab.vf_rdma(4);
     lab.rdmactl(&["dev", "set", &hidden, "netns", &file]).ok();
     let lines = [
@@ -458,6 +466,83 @@ fn refusals_and_failures(lab: &Lab) {
             .stderr_has(text);
     }
     lab.rdmactl(&["vf", "destroy", &pf]).ok().silent();
+}
+
+/// The PF is in another namespace: its name counts there, whichever /sys is seen, and what new
+/// VFs get appears at home.
+fn named_in_another_namespace(lab: &Lab) {
+    let pf = lab.pf();
+    let name = pci::rdma(&pf).expect("the PF has an RDMA device");
+    let blue = lab.netns("blue");
+    lab.rdmactl(&["dev", "set", &name, "netns", "blue"]).ok();
+    let unknown = format!("network interface or RDMA device \"{name}\" here");
+    for words in [
+        &["create", &name, "2"][..],
+        &["destroy", &name],
+        &["bind", &format!("{name}/0")],
+        &["unbind", &format!("{name}/0")],
+        &["rebind", &format!("{name}/0")],
+    ] {
+        lab.rdmactl(&[&["vf"], words].concat())
+            .fails(1)
+            .stderr_has(&unknown);
+    }
+    let there = |words: &[&str]| lab.rdmactl(&[&["--netns", "blue", "-j", "vf"], words].concat());
+    let ours = format!("{FACES}/rdmactl");
+    let inside = |words: &[&str]| lab.in_netns("blue", &[&[&ours, "-j", "vf"], words].concat());
+    let whole = |output: &Output, count: usize| {
+        let rows = output.json().as_array().cloned().unwrap_or_default();
+        assert_eq!(rows.len(), count, "{output}");
+        for row in &rows {
+            let vf = row["pci"].as_str().expect("an address");
+            assert_eq!(row["driver"], "mlx5_core", "{output}");
+            assert_eq!(row["rdma"].as_str(), pci::rdma(vf).as_deref(), "{output}");
+            assert!(row["rdma"].is_string(), "{output}");
+        }
+    };
+    // VFs that take their time are waited for, though none of it is seen in blue.
+    lab.inject("probe_delay_ms", "300");
+    whole(&there(&["create", &name, "2"]).ok(), 2);
+    lab.inject("probe_delay_ms", "0");
+    whole(&inside(&["create", &name, "3"]).ok(), 3);
+    let first = format!("{name}/0");
+    let gone = there(&["unbind", &first]).ok();
+    assert!(gone.json()[0].get("driver").is_none(), "{gone}");
+    whole(&there(&["bind", &first]).ok(), 1);
+    whole(&inside(&["rebind", &first]).ok(), 1);
+    // What is in blue is in use, seen from blue too.
+    let moved = lab.vf_rdma(1);
+    lab.rdmactl(&["dev", "set", &moved, "netns", "blue"]).ok();
+    for words in [&["unbind", &moved][..], &["destroy", &name]] {
+        for output in [there(words), inside(words)] {
+            output
+                .fails(1)
+                .stderr_has("nothing was changed")
+                .stderr_has(&format!("RDMA device {moved} is in network namespace blue"));
+        }
+    }
+    whole(&there(&["rebind", &moved, "--force"]).ok(), 1);
+    there(&["destroy", &name]).ok();
+    assert_eq!(numvfs(&pf), "0");
+    lab.rdmactl(&["--netns", "blue", "dev", "set", &name, "netns", "1"])
+        .ok();
+    drop(blue);
+}
+
+/// The firmware offers none: said by whoever is asked for some, and by the doctor.
+fn no_vfs_offered(lab: &Lab) {
+    let pf = lab.pf();
+    lab.rdmactl(&["vf", "create", &pf, "2"])
+        .fails(1)
+        .stderr_has(&format!("{pf} offers 0 VFs, and 2 are wanted"))
+        .stderr_has("  fix: raise the number of VFs in the settings of the adapter's firmware");
+    let total = format!("/sys/bus/pci/devices/{pf}/sriov_totalvfs: 0");
+    doctor(lab, &["vfs"])
+        .is_clean()
+        .has("vfs.none-possible", &total);
+    lab.rdmactl(&["vf", "show", &pf])
+        .ok()
+        .stderr_has("has no VFs; it can have 0");
 }
 
 /// The kernel does not come back; we do, and what was asked for is done when it does.

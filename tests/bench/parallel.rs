@@ -1,0 +1,152 @@
+//! Many pods at once beside one lock around every call, in a guest of the lab, with 7 and with 100 pods.
+//!
+//! `cargo bench --bench parallel [-- ROUNDS]`; the guest root has to be there (`tests/lab/roots 6.12 tools`).
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods
+)]
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Instant;
+
+/// How long a driver takes for one VF, in milliseconds: none, and what is usual.
+const PROBES: [u32; 2] = [0, 50];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(3);
+    if words.first().is_some_and(|word| word == "--in-guest") {
+        in_guest(rounds);
+        return ExitCode::SUCCESS;
+    }
+    on_host(rounds)
+}
+
+fn on_host(rounds: usize) -> ExitCode {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scratch = tree.join("target/lab/tmp");
+    fs::create_dir_all(&scratch).unwrap();
+    let bin = tempfile::Builder::new()
+        .prefix("bench.")
+        .tempdir_in(scratch)
+        .unwrap();
+    fs::copy(std::env::current_exe().unwrap(), bin.path().join("bench")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("ib-sriov")).unwrap();
+    let status = Command::new(tree.join("tests/lab/boot"))
+        .args("--kernel 6.12 --pf nvme --cpus 4 --time-limit 1800 --share".split(' '))
+        .arg(format!("{}:bin", bin.path().display()))
+        .args(["--", "/lab/bin/bench", "--in-guest", &rounds.to_string()])
+        .status()
+        .unwrap();
+    if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn in_guest(rounds: usize) {
+    shell("cp /lab/bin/ib-sriov /tmp/ib-sriov && modprobe -a ib_core ib_uverbs");
+    println!("seconds of an emulated machine with 4 CPUs, medians of {rounds} rounds");
+    for probe in PROBES {
+        shell(&format!(
+            "rmmod rdmalab 2>/dev/null || true; insmod /lab/adapter/rdmalab.ko mode=ib vf_guids=1 probe_ms={probe}
+             rdma system set netns exclusive
+             for pf in /sys/bus/pci/drivers/mlx5_core/0000:*/sriov_numvfs; do echo 100 > $pf; done"
+        ));
+        for pods in [7, 100] {
+            shell(&format!(
+                "for n in $(seq 0 {}); do ip netns add p$n; done",
+                pods - 1
+            ));
+            let mut times = [const { Vec::new() }; 4];
+            for _ in 0..rounds {
+                // The two in turn, so that a machine that changes its pace changes it for both.
+                for (n, locked) in [false, true].into_iter().enumerate() {
+                    for (m, verb) in ["ADD", "DEL"].into_iter().enumerate() {
+                        times[2 * n + m].push(all(verb, pods, locked));
+                    }
+                }
+            }
+            let [add, del, locked_add, locked_del] = times.map(median);
+            println!(
+                "{pods:>3} pods, probe {probe:>2} ms: ADD {add:6.2}, under one lock {locked_add:6.2}, ratio {:.2}; \
+                 DEL {del:6.2}, under one lock {locked_del:6.2}, ratio {:.2}",
+                add / locked_add,
+                del / locked_del
+            );
+            shell("ip -all netns delete; sleep 1");
+        }
+    }
+}
+
+/// Every pod's call at once; how long until the last has ended.
+fn all(verb: &str, pods: usize, locked: bool) -> f64 {
+    let begun = Instant::now();
+    let calls: Vec<Child> = (0..pods).map(|pod| start(verb, pod, locked)).collect();
+    for call in calls {
+        let output = call.wait_with_output().unwrap();
+        assert!(output.status.success(), "{verb}: {output:?}");
+    }
+    begun.elapsed().as_secs_f64()
+}
+
+fn start(verb: &str, pod: usize, locked: bool) -> Child {
+    let links = format!("/sys/bus/pci/drivers/mlx5_core/{}/virtfn{pod}", pf());
+    let vf = fs::read_link(links).unwrap();
+    let vf = vf.file_name().unwrap().to_str().unwrap();
+    let mut command = if locked {
+        let mut command = Command::new("flock");
+        command.args(["/run/one.lock", "/tmp/ib-sriov"]);
+        command
+    } else {
+        Command::new("/tmp/ib-sriov")
+    };
+    let mut child = command
+        .env("CNI_COMMAND", verb)
+        .env("CNI_CONTAINERID", format!("pod-{pod}"))
+        .env("CNI_NETNS", format!("/run/netns/p{pod}"))
+        .env("CNI_IFNAME", "net1")
+        .env("CNI_PATH", "/tmp")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let config = format!(
+        r#"{{"cniVersion":"1.0.0","name":"ibnet","type":"ib-sriov","deviceID":"{vf}","rdmaIsolation":true,"link_state":"enable","runtimeConfig":{{"infinibandGUID":"02:00:00:00:00:aa:00:{pod:02x}"}}}}"#
+    );
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(config.as_bytes())
+        .unwrap();
+    child
+}
+
+fn pf() -> String {
+    let bound = fs::read_dir("/sys/bus/pci/drivers/mlx5_core").unwrap();
+    let mut names = bound.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_pf =
+        |name: &String| Path::new(&format!("/sys/bus/pci/devices/{name}/sriov_numvfs")).exists();
+    names.find(is_pf).expect("the guest has a PF")
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn shell(script: &str) {
+    let status = Command::new("bash")
+        .args(["-euc", script])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{script}: {status}");
+}

@@ -1,0 +1,165 @@
+//! Many pods at once, of both plugins: no call fails, and when they have ended, nothing is lost (S36, S39b, R16).
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::ib_sriov::ANEW;
+use crate::case::{Case, case};
+use crate::handle::Lab;
+use crate::output::{Output, run};
+use crate::pci;
+use crate::snapshot::Snapshot;
+
+pub(crate) fn cases() -> Vec<Case> {
+    let exclusive = |name, run| {
+        let case = case(name, run).exclusive().may_change(ANEW).limit(200);
+        case.adapter("mode=ib vf_guids=1")
+    };
+    vec![
+        exclusive("s36_s39b_seven_pods", seven_pods).vfs(7),
+        exclusive("hundred_pods", hundred_pods)
+            .pf("nvme")
+            .vfs(120)
+            .limit(1000)
+            .only(&["6.12"], "it takes minutes, and is about our locks"),
+    ]
+}
+
+/// A plugin with what it is asked for.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Rdma,
+    IbSriov { guid: bool, isolation: bool },
+}
+
+fn config(kind: Kind, vf: &str, pod: u32) -> Value {
+    match kind {
+        Kind::Rdma => json!({
+            "cniVersion": "1.0.0", "name": "net", "type": "rdma", "deviceID": vf,
+            "prevResult": {"cniVersion": "1.0.0", "interfaces": [{"name": "eth0"}]},
+        }),
+        Kind::IbSriov { guid, isolation } => json!({
+            "cniVersion": "1.0.0", "name": "ibnet", "type": "ib-sriov", "deviceID": vf, "link_state": "enable",
+            "rdmaIsolation": isolation,
+            "runtimeConfig": if guid { json!({"infinibandGUID": format!("02:00:00:00:00:aa:00:{pod:02x}")}) } else { json!({}) },
+        }),
+    }
+}
+
+/// Pods that hold a VF each.
+struct Pods<'a> {
+    lab: &'a Lab,
+    vfs: Vec<String>,
+    before: Snapshot,
+}
+
+const FOLDERS: [&str; 2] = ["/var/lib/cni", "/run/rdmactl"];
+
+impl<'a> Pods<'a> {
+    fn new(lab: &'a Lab, count: u32) -> Self {
+        let pods = Self {
+            lab,
+            vfs: (0..count).map(|index| lab.vf(index)).collect(),
+            before: Snapshot::of_home(&FOLDERS),
+        };
+        pods.namespaces("add");
+        pods
+    }
+
+    /// All of them in one process: each costs milliseconds.
+    fn namespaces(&self, verb: &str) {
+        let lines: String = (0..self.vfs.len())
+            .map(|pod| format!("netns {verb} p{pod}\n"))
+            .collect();
+        self.lab
+            .sh(&format!("ip -batch - <<'END'\n{lines}END"))
+            .ok();
+    }
+
+    /// Every pod's call, all at once.
+    fn call(&self, verb: &str, kind: Kind) -> Vec<Output> {
+        let plugin = match kind {
+            Kind::Rdma => "rdma",
+            Kind::IbSriov { .. } => "ib-sriov",
+        };
+        thread::scope(|scope| {
+            let call = |(pod, vf): (u32, &String)| {
+                let vf = vf.clone();
+                scope.spawn(move || {
+                    let (netns, id) = (format!("/run/netns/p{pod}"), format!("pod-{pod}"));
+                    let env = [
+                        ("CNI_NETNS", netns.as_str()),
+                        ("CNI_CONTAINERID", id.as_str()),
+                    ];
+                    let mut command = self.lab.cni_command(plugin, verb, &env);
+                    run(&mut command, &config(kind, &vf, pod).to_string())
+                })
+            };
+            let calls: Vec<_> = (0..).zip(&self.vfs).map(call).collect();
+            calls.into_iter().map(|call| call.join().unwrap()).collect()
+        })
+    }
+
+    #[track_caller]
+    fn round(&self, kind: Kind) {
+        for verb in ["ADD", "DEL"] {
+            let outputs = self.call(verb, kind);
+            let failed: Vec<_> = outputs.iter().filter(|output| output.status != 0).collect();
+            assert!(
+                failed.is_empty(),
+                "{kind:?}: {verb} failed for {} of {}: {}",
+                failed.len(),
+                outputs.len(),
+                failed[0]
+            );
+            if verb == "ADD" {
+                self.are_out(kind);
+            }
+        }
+        let diff = self
+            .before
+            .diff(&Snapshot::of_home(&FOLDERS), &["folder /"]);
+        assert!(diff.is_empty(), "{kind:?}:\n{diff}");
+    }
+
+    fn are_out(&self, kind: Kind) {
+        for vf in &self.vfs {
+            let (rdma, netdev) = match kind {
+                Kind::Rdma => (true, false),
+                Kind::IbSriov { isolation, .. } => (isolation, true),
+            };
+            assert!(!rdma || pci::rdma(vf).is_none(), "{kind:?}: {vf}");
+            assert!(!netdev || pci::netdev(vf).is_none(), "{kind:?}: {vf}");
+        }
+    }
+}
+
+impl Drop for Pods<'_> {
+    fn drop(&mut self) {
+        self.namespaces("delete");
+    }
+}
+
+fn seven_pods(lab: &Lab) {
+    let pods = Pods::new(lab, 7);
+    let all =
+        [true, false].map(|guid| [true, false].map(|isolation| Kind::IbSriov { guid, isolation }));
+    for kind in all.into_iter().flatten().chain([Kind::Rdma]) {
+        for _ in 0..2 {
+            pods.round(kind);
+        }
+    }
+}
+
+/// Each waits for the others before it, longer than anybody may keep the lock.
+fn hundred_pods(lab: &Lab) {
+    let pods = Pods::new(lab, 100);
+    let ib_sriov = Kind::IbSriov {
+        guid: true,
+        isolation: true,
+    };
+    for kind in [ib_sriov, Kind::Rdma] {
+        pods.round(kind);
+    }
+}
