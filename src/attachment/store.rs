@@ -67,14 +67,8 @@ impl VfStore {
     /// # Errors
     /// [`FileError`] when the folder cannot be listed.
     pub fn all(&self) -> Result<Vec<Entry>, FileError> {
-        let read = |name: &str| VfRecord::decode(&self.folder.read(name).ok()??);
-        let names = self.folder.names()?.into_iter();
-        Ok(names
-            .map(|name| Entry {
-                record: read(&name),
-                name,
-            })
-            .collect())
+        let all = self.folder.all(VfRecord::decode)?.into_iter();
+        Ok(all.map(|(name, record)| Entry { name, record }).collect())
     }
 
     /// The records of a function that are not this attachment's.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::repair::told as unread;
 use super::{Context, Failure};
 use crate::attachment::register;
 use crate::installation::{self, InstallError, Wanted};
@@ -135,7 +136,7 @@ impl Uninstall {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let (folder, names) = (&self.place.cni_bin_dir, self.place.names());
         if !cx.force {
-            let entries = register::list(cx.host).unwrap_or_default();
+            let entries = register::list(cx.host).map_err(|error| unread(&error))?;
             let ends = entries
                 .iter()
                 .filter(|entry| names.contains(&entry.kind.name()));
@@ -145,12 +146,12 @@ impl Uninstall {
             }
         }
         if cx.dry_run {
-            let steps = installation::foresee_removal(folder, &names).map_err(told)?;
+            let steps = installation::foresee_removal(folder, &names).map_err(left)?;
             let steps = steps.iter().filter_map(view::installation::step).collect();
             cx.plan_all(|| steps)?;
             return Ok(());
         }
-        let steps = installation::remove(folder, &names).map_err(told)?;
+        let steps = installation::remove(folder, &names).map_err(left)?;
         let rows: Vec<_> = steps.iter().map(view::installation::row).collect();
         Ok(cx.view.rows(&rows)?)
     }
@@ -158,4 +159,8 @@ impl Uninstall {
 
 fn told(error: InstallError) -> Failure {
     explain::installation(&error).into()
+}
+
+fn left(error: InstallError) -> Failure {
+    explain::removal(&error).into()
 }

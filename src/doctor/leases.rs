@@ -115,14 +115,8 @@ fn back_under_another_name(facts: &Facts<'_>, record: &Record) -> Option<String>
 /// The records of Go's `ib-sriov`: a whole configuration each.
 fn of_ib_sriov(facts: &Facts<'_>) -> Vec<(String, Option<Value>)> {
     let folder = Folder::new(facts.host, IB_SRIOV);
-    let names = facts.file(folder.names()).into_iter();
-    names
-        .map(|name| {
-            let bytes = folder.read(&name).ok().flatten().unwrap_or_default();
-            let value = serde_json::from_slice(&bytes).ok().filter(Value::is_object);
-            (name, value)
-        })
-        .collect()
+    let object = |bytes: &[u8]| serde_json::from_slice(bytes).ok().filter(Value::is_object);
+    facts.file(folder.all(object))
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {

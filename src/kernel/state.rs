@@ -60,6 +60,24 @@ impl Folder {
         }
     }
 
+    /// Every record by its name, decoded; `None` for one that cannot be read, or is none.
+    ///
+    /// # Errors
+    /// [`FileError`] when the folder cannot be listed.
+    pub fn all<T>(
+        &self,
+        decode: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<(String, Option<T>)>, FileError> {
+        let read = |name: &str| decode(&self.read(name).ok()??);
+        let names = self.names()?.into_iter();
+        Ok(names
+            .map(|name| {
+                let record = read(&name);
+                (name, record)
+            })
+            .collect())
+    }
+
     /// Makes a record unless its name is taken; whether it did.
     ///
     /// # Errors
@@ -171,6 +189,11 @@ mod tests {
         folder.probe().unwrap();
         assert_eq!(folder.read("a").unwrap().unwrap(), b"3");
         assert_eq!(folder.names().unwrap(), ["a"]);
+        let three = |bytes: &[u8]| (bytes == b"3").then_some(3);
+        folder.replace("b", b"4").unwrap();
+        let all = [("a".to_owned(), Some(3)), ("b".to_owned(), None)];
+        assert_eq!(folder.all(three).unwrap(), all);
+        folder.remove("b").unwrap();
         folder.remove("a").unwrap();
         folder.remove("a").unwrap();
         assert!(folder.names().unwrap().is_empty());

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::cni::{Code, Failure};
-use crate::kernel::{Host, file};
+use crate::kernel::{FileError, Host, file};
 use crate::plugins::fault;
 use crate::types::PciAddr;
 
@@ -31,12 +31,13 @@ pub fn write(
         return Err(Failure::new(Code::INVALID_CONFIG, msg).details("the runtime gives it"));
     }
     let place = host.path(path);
-    let old = file::read(&place, LIMIT).ok().flatten().unwrap_or_default();
-    let text = merged(&old, function, rdma, pf);
-    file::replace(&place, text.as_bytes(), 0o644).map_err(|error| {
+    let failed = |error: FileError| {
         Failure::new(Code::IO, fault::chain(&error))
             .details("the folder of CNIDeviceInfoFile must exist and be writable")
-    })
+    };
+    let old = file::read_regular(&place, LIMIT).map_err(failed)?;
+    let text = merged(&old.unwrap_or_default(), function, rdma, pf);
+    file::replace(&place, text.as_bytes(), 0o644).map_err(failed)
 }
 
 fn merged(old: &[u8], function: PciAddr, rdma: &[&str], pf: Option<PciAddr>) -> String {
@@ -64,6 +65,17 @@ fn merged(old: &[u8], function: PciAddr, rdma: &[&str], pf: Option<PciAddr>) -> 
 mod tests {
     use super::*;
     use crate::kernel::fake::Machine;
+
+    #[test]
+    fn what_cannot_be_read_is_not_written_over() {
+        let machine = Machine::new().file("run/x/info/other", "");
+        let function = "0000:01:10.2".parse().unwrap();
+        let failure = write(&machine.host(), "/run/x/info", function, &[], None).unwrap_err();
+        assert_eq!(failure.code, Code::IO);
+        nix::unistd::mkfifo(&machine.path("run/x/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let failure = write(&machine.host(), "/run/x/pipe", function, &[], None).unwrap_err();
+        assert!(failure.msg.contains("no regular file"), "{}", failure.msg);
+    }
 
     #[test]
     fn what_others_wrote_stays() {

@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 
 use crate::cni::call::Env;
-use crate::cni::serve;
+use crate::cni::{Call, Config, serve};
 use crate::kernel::Host;
+use crate::rdma::lease::Attachment;
 
 pub mod about;
 pub mod attach_fault;
@@ -85,5 +86,14 @@ pub fn run(plugin: Option<Plugin>, env: &Env, stdio: Stdio<'_>, host: &Host) -> 
         Ok(()) => outcome.status,
         // Whoever asked is not there to hear it; DEL will be called.
         Err(_) => 1,
+    }
+}
+
+/// Whose call it is.
+fn attachment(call: &Call, config: &Config<'_>) -> Attachment {
+    Attachment {
+        network: config.name.clone(),
+        container: call.container.clone(),
+        ifname: call.ifname.clone(),
     }
 }

@@ -55,7 +55,7 @@ fn in_guest(rounds: usize) {
     println!("seconds of an emulated machine with 4 CPUs, medians of {rounds} rounds");
     for probe in PROBES {
         shell(&format!(
-            "rmmod rdmalab 2>/dev/null || true; insmod /lab/adapter/rdmalab.ko mode=ib vf_guids=1 probe_ms={probe}
+            "rmmod rdmalab 2>/dev/null || true; insmod /lab/adapter/rdmalab.ko mode=ib vf_guids=1 probe_delay_ms={probe}
              rdma system set netns exclusive
              for pf in /sys/bus/pci/drivers/mlx5_core/0000:*/sriov_numvfs; do echo 100 > $pf; done"
         ));

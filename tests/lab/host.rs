@@ -208,10 +208,11 @@ struct Boot {
     cases: Vec<Case>,
 }
 
-/// A guest has one CPU; as many run at once as this host has.
+/// A guest has one CPU, and waits for something a third of the time: one more runs at once than
+/// this host has.
 fn start(boots: VecDeque<Boot>, threads: Option<usize>) -> Vec<JoinHandle<()>> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let at_once = cores.min(threads.unwrap_or(usize::MAX)).max(1);
+    let at_once = (cores + 1).min(threads.unwrap_or(usize::MAX)).max(1);
     let queue = Arc::new(Mutex::new(boots));
     (0..at_once)
         .map(|_| {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Once;
 
 pub(crate) const TREE: &str = env!("CARGO_MANIFEST_DIR");
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rdmactl");
@@ -32,6 +33,15 @@ impl Said {
 }
 
 fn in_root() -> Command {
+    // Before any command runs there: what building and waiting say is not what that command says.
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let built = Command::new(format!("{TREE}/tests/lab/roots"))
+            .args(["--no-adapter", "shipping"])
+            .status()
+            .unwrap();
+        assert!(built.success(), "the root could not be built: {built}");
+    });
     Command::new(format!("{TREE}/tests/shipping/in-root"))
 }
 

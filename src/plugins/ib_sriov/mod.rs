@@ -9,11 +9,11 @@ mod gc;
 mod partition;
 mod status;
 
+use super::attachment;
 use super::log::Log;
 use crate::cni::call::Env;
 use crate::cni::{Call, Config, Failure, Verbs};
 use crate::kernel::Host;
-use crate::rdma::lease::Attachment;
 use crate::sriov::change::Note;
 
 /// The plugin over one machine.
@@ -84,14 +84,5 @@ impl Verbs for IbSriov<'_> {
 
     fn status(&mut self, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
         self.logged(call, config, |plugin| status::status(plugin, call, config))
-    }
-}
-
-/// Whose call it is.
-fn attachment(call: &Call, config: &Config<'_>) -> Attachment {
-    Attachment {
-        network: config.name.clone(),
-        container: call.container.clone(),
-        ifname: call.ifname.clone(),
     }
 }

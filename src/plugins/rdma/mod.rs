@@ -9,10 +9,10 @@ mod gc;
 mod shared;
 mod status;
 
+use super::attachment;
 use super::log::Log;
 use crate::cni::{Call, Config, Failure, Verbs};
 use crate::kernel::Host;
-use crate::rdma::lease::Attachment;
 
 /// The plugin over one machine.
 pub struct Rdma<'a> {
@@ -59,14 +59,5 @@ impl Verbs for Rdma<'_> {
 
     fn status(&mut self, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
         self.logged(call, config, |plugin| status::status(plugin, config))
-    }
-}
-
-/// Whose call it is.
-fn attachment(call: &Call, config: &Config<'_>) -> Attachment {
-    Attachment {
-        network: config.name.clone(),
-        container: call.container.clone(),
-        ifname: call.ifname.clone(),
     }
 }

@@ -92,16 +92,8 @@ impl Store {
     /// # Errors
     /// [`FileError`] when the folder cannot be listed.
     pub fn all(&self) -> Result<Vec<Entry>, FileError> {
-        let read = |name: &str| Record::decode(&self.folder.read(name).ok()??);
-        Ok(self
-            .folder
-            .names()?
-            .into_iter()
-            .map(|name| Entry {
-                record: read(&name),
-                name,
-            })
-            .collect())
+        let all = self.folder.all(Record::decode)?.into_iter();
+        Ok(all.map(|(name, record)| Entry { name, record }).collect())
     }
 
     /// Who else than `attachment` has a device on record, in either plugin's folder.

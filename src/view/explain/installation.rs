@@ -73,6 +73,18 @@ pub fn installation(error: &InstallError) -> Explanation {
     }
 }
 
+/// Explains an error of taking the plugins away, for which no folder is made.
+pub fn removal(error: &InstallError) -> Explanation {
+    let explanation = installation(error);
+    match error {
+        InstallError::Missing(_) => Explanation {
+            cure: Some("--cni-bin-dir names the folder that has the plugins".to_owned()),
+            ..explanation
+        },
+        _ => explanation,
+    }
+}
+
 /// Explains why the plugins stay while containers have devices from them.
 pub fn in_use(attachments: usize) -> Explanation {
     let (many, have) = match attachments {

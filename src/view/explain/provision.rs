@@ -6,10 +6,11 @@ use super::{binding, vf_change, vf_count};
 use crate::kernel::LockError;
 use crate::kernel::modules::Availability;
 use crate::provision::apply::{ApplyError, Failed, StepError};
-use crate::provision::document::{DocumentError, Fault, MAIN};
+use crate::provision::document::{DocumentError, Fault};
 use crate::provision::look::LookError;
 use crate::provision::plan::{Plan, Target};
 use crate::provision::problem::{Problem, Trouble};
+use crate::types::shell::quoted;
 
 /// A mistake in a document, with its place.
 pub fn fault(fault: &Fault) -> Explanation {
@@ -20,12 +21,15 @@ pub fn fault(fault: &Fault) -> Explanation {
 pub fn document(error: &DocumentError) -> Explanation {
     let (cause, cure) = match error {
         DocumentError::File(file) => (Some(file.source.to_string()), None),
-        DocumentError::Absent { .. } => (
-            None,
-            Some(format!(
-                "rdmactl provision export > {MAIN}    # begins with the host as it is"
-            )),
-        ),
+        DocumentError::Absent { path } => {
+            let folder = path.parent().unwrap_or(path).display().to_string();
+            let (folder, path) = (quoted(&folder), quoted(&path.display().to_string()));
+            let begin = format!("mkdir -p {folder} && rdmactl provision export > {path}");
+            (
+                None,
+                Some(format!("{begin}    # begins with the host as it is")),
+            )
+        }
         DocumentError::Input(_) | DocumentError::Unfit { .. } | DocumentError::Faults(_) => {
             (None, None)
         }

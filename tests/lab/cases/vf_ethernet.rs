@@ -14,6 +14,11 @@ pub(super) fn cases() -> Vec<Case> {
             .may_change(REBOUND),
         case("what_does_not_fit", what_does_not_fit).ethernet(),
         case("igb", igb).no_adapter(),
+        case("120_ethernet", many)
+            .ethernet()
+            .pf("nvme")
+            .vfs(120)
+            .limit(120),
     ]
 }
 
@@ -221,4 +226,31 @@ fn igb(lab: &Lab) {
         .ok()
         .stdout_has(&format!("vf {vf} pci "))
         .stdout_has(" vlan 100 qos 3 state auto ");
+}
+
+fn many(lab: &Lab) {
+    let pf = pf_netdev(lab);
+    let same = || {
+        let rows = lab.rdmactl(&["-j", "vf"]).ok().json();
+        let rows = rows.as_array().expect("an array").clone();
+        let told = ip_vfs(lab, &pf);
+        assert_eq!((rows.len(), told.len()), (120, 120));
+        for (row, told) in rows.iter().zip(&told) {
+            for (ours, theirs) in [("index", "vf"), ("mac", "address"), ("trust", "trust")] {
+                assert_eq!(row[ours], told[theirs], "{row}");
+            }
+        }
+        rows
+    };
+    same();
+    for (word, trusted) in [("on", true), ("off", false)] {
+        for index in [0, 63, 119] {
+            set(lab, &format!("{pf}/{index}"), &format!("trust {word}")).ok();
+        }
+        let rows = same();
+        for (index, row) in rows.iter().enumerate() {
+            let expected = trusted && [0, 63, 119].contains(&index);
+            assert_eq!(row["trust"], expected, "{row}");
+        }
+    }
 }
