@@ -14,3 +14,5 @@ mod manifests;
 mod manual;
 #[path = "shipping/package.rs"]
 mod package;
+#[path = "shipping/units.rs"]
+mod units;

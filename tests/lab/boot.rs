@@ -6,18 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::case::Case;
 use crate::cases::cni_sweeps::WHOLE;
-use crate::host::Guest;
+use crate::host::Boot;
 
 /// Returns how the guest ended, with what the launcher said: the end of the console when it went wrong.
-pub(crate) fn run(
-    tree: &Path,
-    root: &str,
-    pf: &str,
-    cases: &[Case],
-    guest: &Guest,
-) -> Result<String> {
+pub(crate) fn run(tree: &Path, boot: &Boot) -> Result<String> {
+    let Boot { root, pf, .. } = boot;
     let scratch = tree.join("target/lab/tmp");
     fs::create_dir_all(&scratch)?;
     // Copies: the next build must not change the files under a running guest.
@@ -28,7 +22,8 @@ pub(crate) fn run(
     fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("rdmactl"))?;
 
     let limit: u64 = 60
-        + cases
+        + boot
+            .cases
             .iter()
             .map(|case| case.limit.as_secs())
             .map(|limit| limit.min(20).max(limit.saturating_sub(60) / 2))
@@ -48,11 +43,12 @@ pub(crate) fn run(
         ])
         .arg(format!("{}:bin", bin.path().display()))
         .arg("--log")
-        .arg(tree.join(format!("target/lab/logs/cases-{root}-{pf}.log")))
+        .arg(tree.join(format!("target/lab/logs/cases-{}.log", boot.title())))
+        .args(boot.systemd.then_some("--systemd"))
         .args(["--", "env"])
         .args(std::env::var(WHOLE).map(|value| format!("{WHOLE}={value}")))
         .args(["/lab/bin/lab", "--in-guest"])
-        .args(cases.iter().map(|case| &case.name))
+        .args(boot.cases.iter().map(|case| &case.name))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -65,7 +61,7 @@ pub(crate) fn run(
     for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
         let line = line?;
         match serde_json::from_str(&line) {
-            Ok(report) => guest.hear(report),
+            Ok(report) => boot.guest.hear(report),
             Err(_) => eprintln!("k{root}: {line}"),
         }
     }

@@ -34,6 +34,9 @@ pub(crate) struct Case {
     pub(crate) netns: Netns,
     /// The emulated functions, as `tests/lab/boot --pf` names them.
     pub(crate) pf: &'static str,
+    /// systemd is the guest's first process, and files outlast a reboot: what the case needs it puts
+    /// in place itself, and what it leaves behind is not looked at.
+    pub(crate) systemd: bool,
     /// The guest's root, where it is not the plain one of its kernel.
     pub(crate) root: Option<&'static str>,
     pub(crate) kernels: &'static [&'static str],
@@ -53,6 +56,7 @@ pub(crate) fn case(name: &str, run: fn(&Lab)) -> Case {
         vfs: 2,
         netns: Netns::Shared,
         pf: "igb",
+        systemd: false,
         root: None,
         kernels: &KERNELS,
         limit: Duration::from_secs(60),
@@ -95,6 +99,15 @@ impl Case {
 
     pub(crate) fn pf(self, pf: &'static str) -> Self {
         Self { pf, ..self }
+    }
+
+    /// Boots for real, by [`crate::booted`].
+    pub(crate) fn with_systemd(self) -> Self {
+        Self {
+            systemd: true,
+            ..self
+        }
+        .only(&["6.12"], "what boots is units, which no kernel knows")
     }
 
     /// Needs container runtimes, which only one root has, so that no other guest boots slower for them.

@@ -155,7 +155,7 @@ impl Wanted {
 
 pub(crate) fn main(args: Vec<String>) -> ExitCode {
     let wanted = Wanted::parse(args);
-    let mut guests: BTreeMap<(usize, &str, &str), Shared> = BTreeMap::new();
+    let mut guests: BTreeMap<(usize, &str, &str, bool), Shared> = BTreeMap::new();
     let mut trials = Vec::new();
     for (order, kernel) in KERNELS.iter().enumerate() {
         for case in cases::in_order()
@@ -167,7 +167,7 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
                 continue;
             }
             let (guest, cases) = guests
-                .entry((order, case.root.unwrap_or(kernel), case.pf))
+                .entry((order, case.root.unwrap_or(kernel), case.pf, case.systemd))
                 .or_default();
             let (guest, name) = (guest.clone(), case.name.clone());
             if wanted.runs(&title) {
@@ -184,9 +184,10 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
     let boots = guests
         .into_iter()
         .filter(|(_, (_, cases))| !cases.is_empty() && !wanted.arguments.list)
-        .map(|((_, root, pf), (guest, cases))| Boot {
+        .map(|((_, root, pf, systemd), (guest, cases))| Boot {
             root,
             pf,
+            systemd,
             guest,
             cases,
         })
@@ -200,12 +201,21 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
     conclusion.exit_code()
 }
 
-struct Boot {
+pub(crate) struct Boot {
     /// A kernel's, by its name, or another.
-    root: &'static str,
-    pf: &'static str,
-    guest: Arc<Guest>,
-    cases: Vec<Case>,
+    pub(crate) root: &'static str,
+    pub(crate) pf: &'static str,
+    pub(crate) systemd: bool,
+    pub(crate) guest: Arc<Guest>,
+    pub(crate) cases: Vec<Case>,
+}
+
+impl Boot {
+    /// What its logs are called.
+    pub(crate) fn title(&self) -> String {
+        let systemd = if self.systemd { "-systemd" } else { "" };
+        format!("{}-{}{systemd}", self.root, self.pf)
+    }
 }
 
 /// A guest has one CPU, and waits for something a third of the time: one more runs at once than
@@ -227,13 +237,10 @@ fn launch_next(queue: &Mutex<VecDeque<Boot>>) -> bool {
         return false;
     };
     let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let how = boot::run(tree, next.root, next.pf, &next.cases, &next.guest);
+    let how = boot::run(tree, &next);
     let how = how.unwrap_or_else(|error| format!("the guest could not be started: {error}"));
     // For whoever wants to know where the time went; nothing is judged by it.
-    let times = tree.join(format!(
-        "target/lab/logs/times-{}-{}.log",
-        next.root, next.pf
-    ));
+    let times = tree.join(format!("target/lab/logs/times-{}.log", next.title()));
     if let Err(error) = fs::write(&times, next.guest.times()) {
         eprintln!("cannot write {}: {error}", times.display());
     }

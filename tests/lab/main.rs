@@ -11,6 +11,7 @@
 mod adapter;
 mod beside;
 mod boot;
+mod booted;
 mod case;
 mod cases;
 mod guest;

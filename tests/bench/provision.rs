@@ -1,0 +1,271 @@
+//! `provision apply` of 120 VFs beside the usual shell loop and beside the least it can take, in a guest of the lab.
+//!
+//! `cargo bench --bench provision [-- ROUNDS]`; the guest root has to be there (`tests/lab/roots 6.12 tools`).
+//! The least: no driver while VFs are made, GUIDs in one batch, then drivers for 8 or 16 VFs at a time.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const VFS: usize = 120;
+
+/// How long a driver takes for one VF, in milliseconds: none, and what is usual.
+const PROBES: [u32; 2] = [0, 50];
+
+const DOCUMENT: &str = "/run/provision.toml";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(5);
+    if words.first().is_some_and(|word| word == "--in-guest") {
+        in_guest(rounds);
+        return ExitCode::SUCCESS;
+    }
+    on_host(rounds)
+}
+
+fn on_host(rounds: usize) -> ExitCode {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scratch = tree.join("target/lab/tmp");
+    fs::create_dir_all(&scratch).unwrap();
+    let bin = tempfile::Builder::new()
+        .prefix("bench.")
+        .tempdir_in(scratch)
+        .unwrap();
+    fs::copy(std::env::current_exe().unwrap(), bin.path().join("bench")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("rdmactl")).unwrap();
+    let status = Command::new(tree.join("tests/lab/boot"))
+        .args("--kernel 6.12 --pf nvme --cpus 4 --time-limit 3600 --share".split(' '))
+        .arg(format!("{}:bin", bin.path().display()))
+        .args(["--", "/lab/bin/bench", "--in-guest", &rounds.to_string()])
+        .status()
+        .unwrap();
+    if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn in_guest(rounds: usize) {
+    shell("cp /lab/bin/rdmactl /tmp/rdmactl && modprobe -a ib_core ib_uverbs");
+    println!("{VFS} VFs; seconds of an emulated machine with 4 CPUs, medians of {rounds} rounds");
+    for probe in PROBES {
+        shell(&format!(
+            "rmmod rdmalab 2>/dev/null || true; insmod /lab/adapter/rdmalab.ko mode=ib probe_delay_ms={probe}"
+        ));
+        let pf = Pf::find();
+        fs::write(
+            DOCUMENT,
+            format!(
+                "version = 1\n[[pf]]\nmatch = {{ pci = \"{}\" }}\nnum_vfs = {VFS}\n",
+                pf.address
+            ),
+        )
+        .unwrap();
+        from_bare(&pf, probe, rounds);
+        with_nothing_to_do(&pf, probe, rounds * 4);
+        pf.remove();
+    }
+}
+
+/// All four in turn, so that a machine that changes its pace changes it for all.
+fn from_bare(pf: &Pf, probe: u32, rounds: usize) {
+    let mut times = [const { Vec::new() }; 4];
+    for round in 0..=rounds {
+        let ways: [&dyn Fn(); 4] = [&apply, &|| pf.floor(8), &|| pf.floor(16), &|| pf.loop_()];
+        for (way, times) in ways.into_iter().zip(&mut times) {
+            pf.remove();
+            let took = time(way);
+            pf.is_ready();
+            // The first of each is for caches.
+            if round > 0 {
+                times.push(took);
+            }
+        }
+    }
+    let [ours, eight, sixteen, shell] = &times;
+    println!(
+        "probe {probe:>2} ms: apply {:.3}; floor, 8 at once {:.3}, ratio {:.2}; floor, 16 at once {:.3}, ratio {:.2}; \
+         shell loop {:.3}, {:.1} times",
+        median(ours),
+        median(eight),
+        ratio(ours, eight),
+        median(sixteen),
+        ratio(ours, sixteen),
+        median(shell),
+        ratio(shell, ours)
+    );
+}
+
+fn with_nothing_to_do(pf: &Pf, probe: u32, rounds: usize) {
+    pf.remove();
+    apply();
+    let mut times = [const { Vec::new() }; 3];
+    for round in 0..=rounds {
+        let verbs = ["provision apply", "provision plan", "vf show"];
+        for (verb, times) in verbs.into_iter().zip(&mut times) {
+            let took = time(&|| rdmactl(verb));
+            if round > 0 {
+                times.push(took * 1e3);
+            }
+        }
+    }
+    let [apply, plan, show] = &times;
+    println!(
+        "probe {probe:>2} ms, nothing to do ({rounds} rounds): apply {:.0} ms, plan {:.0} ms, vf show {:.0} ms: \
+         {:.0} ms more",
+        median(apply),
+        median(plan),
+        median(show),
+        median_of(apply.iter().zip(show).map(|(apply, show)| apply - show))
+    );
+}
+
+fn apply() {
+    rdmactl("provision apply");
+}
+
+fn rdmactl(verb: &str) {
+    let mut command = Command::new("/tmp/rdmactl");
+    command.args(verb.split(' ')).stdout(Stdio::null());
+    if verb.starts_with("provision") {
+        command.args(["--file", DOCUMENT]);
+    }
+    let status = command.status().unwrap();
+    assert!(status.success(), "{verb}: {status}");
+}
+
+/// The PF of the guest.
+struct Pf {
+    address: String,
+    folder: PathBuf,
+    netdev: String,
+}
+
+impl Pf {
+    fn find() -> Self {
+        let bound = fs::read_dir("/sys/bus/pci/drivers/mlx5_core").unwrap();
+        let mut paths = bound.map(|entry| entry.unwrap().path());
+        let folder = paths.find(|path| path.join("sriov_numvfs").exists());
+        let folder = folder.expect("the guest has a PF");
+        let netdev = fs::read_dir(folder.join("net")).unwrap().next().unwrap();
+        Self {
+            address: folder.file_name().unwrap().to_str().unwrap().to_owned(),
+            netdev: netdev.unwrap().file_name().into_string().unwrap(),
+            folder,
+        }
+    }
+
+    fn write(&self, file: &str, value: &str) {
+        fs::write(self.folder.join(file), value).unwrap();
+    }
+
+    fn vf(&self, index: usize) -> PathBuf {
+        fs::canonicalize(self.folder.join(format!("virtfn{index}"))).unwrap()
+    }
+
+    fn remove(&self) {
+        self.write("sriov_numvfs", "0");
+    }
+
+    /// What only the kernel takes time for, with iproute2's one process for all GUIDs.
+    fn floor(&self, at_once: usize) {
+        self.write("sriov_drivers_autoprobe", "0");
+        self.write("sriov_numvfs", &VFS.to_string());
+        let batch: String = (0..VFS)
+            .flat_map(|vf| ["node_guid", "port_guid"].map(|key| (vf, key)))
+            .map(|(vf, key)| format!("link set {} vf {vf} {key} {}\n", self.netdev, guid(vf)))
+            .collect();
+        fs::write("/run/batch", batch).unwrap();
+        let status = Command::new("ip").args(["-batch", "/run/batch"]).status();
+        assert!(status.unwrap().success());
+        self.write("sriov_drivers_autoprobe", "1");
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..at_once {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        if index >= VFS {
+                            return;
+                        }
+                        let vf = self.vf(index);
+                        let name = vf.file_name().unwrap().to_str().unwrap();
+                        fs::write("/sys/bus/pci/drivers_probe", name).unwrap();
+                    }
+                });
+            }
+        });
+    }
+
+    fn loop_(&self) {
+        shell(&format!(
+            "cd {}
+             echo {VFS} > sriov_numvfs
+             for ((n = 0; n < {VFS}; n++)); do
+                 guid=02:00:00:00:00:00:01:$(printf %02x $n)
+                 ip link set {pf} vf $n node_guid $guid
+                 ip link set {pf} vf $n port_guid $guid
+                 vf=$(readlink virtfn$n)
+                 echo ${{vf##*/}} > /sys/bus/pci/drivers/mlx5_core/unbind
+                 echo ${{vf##*/}} > /sys/bus/pci/drivers/mlx5_core/bind
+             done",
+            self.folder.display(),
+            pf = self.netdev
+        ));
+    }
+
+    /// Whoever was quick did the whole of it: each VF has a driver, an RDMA device and a GUID.
+    fn is_ready(&self) {
+        for index in 0..VFS {
+            let devices = fs::read_dir(self.vf(index).join("infiniband")).unwrap();
+            let device = devices.map(|entry| entry.unwrap().path()).next();
+            let guid = fs::read_to_string(device.unwrap().join("node_guid")).unwrap();
+            assert_ne!(guid.trim(), "0000:0000:0000:0000", "VF {index}");
+        }
+    }
+}
+
+fn guid(vf: usize) -> String {
+    format!("02:00:00:00:00:00:01:{vf:02x}")
+}
+
+fn time(way: &dyn Fn()) -> f64 {
+    let begun = Instant::now();
+    way();
+    let took: Duration = begun.elapsed();
+    took.as_secs_f64()
+}
+
+fn median(values: &[f64]) -> f64 {
+    median_of(values.iter().copied())
+}
+
+/// The median of the ratios, pair by pair.
+fn ratio(one: &[f64], other: &[f64]) -> f64 {
+    median_of(one.iter().zip(other).map(|(one, other)| one / other))
+}
+
+fn median_of(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn shell(script: &str) {
+    let status = Command::new("bash")
+        .args(["-euc", script])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{script}: {status}");
+}
