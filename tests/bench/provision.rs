@@ -136,13 +136,17 @@ fn apply() {
 }
 
 fn rdmactl(verb: &str) {
+    // What it says step by step goes to a file: the way out of a guest is slow.
+    let said = fs::File::create("/run/said").unwrap();
     let mut command = Command::new("/tmp/rdmactl");
-    command.args(verb.split(' ')).stdout(Stdio::null());
+    command.args(verb.split(' '));
+    command.stdout(Stdio::null()).stderr(said);
     if verb.starts_with("provision") {
         command.args(["--file", DOCUMENT]);
     }
     let status = command.status().unwrap();
-    assert!(status.success(), "{verb}: {status}");
+    let said = || fs::read_to_string("/run/said").unwrap();
+    assert!(status.success(), "{verb}: {status}: {}", said());
 }
 
 /// The PF of the guest.

@@ -8,7 +8,7 @@ use crate::root::{BINARY, Said, TREE, run, scratch};
 const NEEDS: [(&str, &str); 3] = [
     (
         "some-network.service",
-        "After=network-pre.target\nWants=network-pre.target\nBefore=network.target",
+        "After=network-pre.target\nWants=network-pre.target network.target\nBefore=network.target",
     ),
     ("containerd.service", "After=network.target"),
     ("kubelet.service", "After=containerd.service"),
@@ -17,7 +17,9 @@ const NEEDS: [(&str, &str); 3] = [
 /// Has systemd look at both units, changed by `edit`, with the others at hand.
 fn verified(folder: &Path, edit: impl Fn(&str) -> String) -> Said {
     for (name, head) in NEEDS {
-        let text = format!("[Unit]\n{head}\n[Service]\nExecStart=/bin/true\n");
+        let text = format!(
+            "[Unit]\n{head}\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+        );
         std::fs::write(folder.join(name), text).unwrap();
     }
     for name in ["rdmactl-netns.service", "rdmactl-provision.service"] {
@@ -34,7 +36,7 @@ fn verified(folder: &Path, edit: impl Fn(&str) -> String) -> Said {
              ln -s {BINARY} /usr/sbin/rdmactl
              cp {folder}/*.service /etc/systemd/system/
              cd /etc/systemd/system
-             systemctl -q enable *.service 2>/dev/null || true
+             systemctl --quiet enable *.service
              systemd-analyze verify --man=no rdmactl-netns.service rdmactl-provision.service {} multi-user.target",
             NEEDS.map(|(name, _)| name).join(" ")
         ),
