@@ -3,9 +3,9 @@
 //! Nothing is changed, and no attribute is read that takes the lock of a device: whoever creates
 //! VFs meanwhile is not waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Document, Firmware, Match};
+use super::document::{Document, Firmware, Match, PfEntry};
 use super::firmware::standing;
 use super::journal;
 use super::observed::{Found, HostState, Observed, PfState};
@@ -16,11 +16,12 @@ use crate::pci::device::rdma_names;
 use crate::pci::function;
 use crate::rdma::boot;
 use crate::sriov::link_layer::LinkLayer;
-use crate::sriov::pf::{self, Pf};
+use crate::sriov::pf::{self, Pf, Vf};
 use crate::sriov::report::{self, Report};
 use crate::sriov::uplink::{self, Uplink, UplinkError};
-use crate::sriov::usage::{self, UsageError};
-use crate::sriov::{count, ipoib, vf_side};
+use crate::sriov::usage::{self, How, UsageError, Use};
+use crate::sriov::vf_side::{self, VfSide};
+use crate::sriov::{count, ipoib};
 use crate::types::{DeviceId, Guid, IfName, Mac, PciAddr};
 
 /// Why a host could not be looked at.
@@ -63,12 +64,39 @@ pub fn planned(host: &Host, document: &Document) -> Result<(Observed, Plan), Loo
     Ok((observed, second))
 }
 
+/// The VFs whose driver is at work to start: they have one, and what it makes is nowhere yet. Who
+/// may not look everywhere is told of none.
+pub fn starting(host: &Host, observed: &Observed) -> BTreeSet<(PciAddr, u16)> {
+    let mut starting = BTreeSet::new();
+    for state in observed.pfs.iter().filter_map(Found::one) {
+        let is_out_of_sight = |vf: &&Vf| {
+            let side = state.sides.get(&vf.index);
+            side.is_some_and(VfSide::is_out_of_sight)
+        };
+        let vfs: Vec<Vf> = state
+            .pf
+            .vfs
+            .iter()
+            .filter(is_out_of_sight)
+            .copied()
+            .collect();
+        let usage = usage::look(host, &state.pf, &vfs).ok();
+        let Some(usage) = usage.filter(|usage| usage.hidden == 0) else {
+            continue;
+        };
+        let nowhere = |each: &&Use| matches!(each.how, How::Unseen { .. });
+        let uses = usage.uses.iter().filter(nowhere);
+        starting.extend(uses.map(|each| (state.pf.address, each.vf.index)));
+    }
+    starting
+}
+
 /// Looks at what a document is about.
 ///
 /// # Errors
 /// [`LookError`].
 pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
-    let pfs = pf::list(host.sysfs())?;
+    let mut pfs = pf::list(host.sysfs())?;
     let wants_mac = document
         .pfs
         .iter()
@@ -77,14 +105,28 @@ pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
     for pf in &pfs {
         marks.push(Marks::of(host, pf, wants_mac)?);
     }
-    let meant: Vec<Vec<usize>> = document
-        .pfs
-        .iter()
-        .map(|entry| {
+    let meant = |pfs: &[Pf], marks: &[Marks]| -> Vec<Vec<usize>> {
+        let of_entry = |entry: &PfEntry| {
             let fits = |at: &usize| marks[*at].fit(pfs[*at].address, &entry.function);
             (0..pfs.len()).filter(fits).collect()
-        })
-        .collect();
+        };
+        document.pfs.iter().map(of_entry).collect()
+    };
+    let mut found = meant(&pfs, &marks);
+    if found.iter().any(Vec::is_empty) {
+        // One whose firmware has SR-IOV switched off is a PF that offers no VFs.
+        for pf in pf::without_vfs(host.sysfs())? {
+            marks.push(Marks::of(host, &pf, wants_mac)?);
+            pfs.push(pf);
+        }
+        let all = meant(&pfs, &marks);
+        for (found, all) in found.iter_mut().zip(all) {
+            if found.is_empty() {
+                *found = all;
+            }
+        }
+    }
+    let meant = found;
     let mut only: Vec<usize> = meant
         .iter()
         .filter_map(|at| match at[..] {

@@ -20,12 +20,13 @@ impl Status {
         let document = self.from.read(cx)?;
         let looked = look::planned(cx.host, &document);
         let (observed, plan) = looked.map_err(|error| explain::provision::unseen(&error))?;
-        cx.view.rows(&status::rows(&observed, &plan))?;
+        let starting = look::starting(cx.host, &observed);
+        cx.view.rows(&status::rows(&observed, &plan, &starting))?;
         if !plan.troubles.is_empty() {
             let troubles = plan.troubles.iter().map(explain::provision::trouble);
             return Err(Failure::Several(troubles.collect()));
         }
-        match plan.is_empty() {
+        match plan.is_empty() && starting.is_empty() {
             true => Ok(()),
             false => Err(Failure::Told),
         }

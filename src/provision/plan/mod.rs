@@ -29,6 +29,15 @@ pub struct Plan {
     pub troubles: Vec<Trouble>,
 }
 
+impl From<Vec<Step>> for Plan {
+    fn from(steps: Vec<Step>) -> Self {
+        Self {
+            steps,
+            troubles: Vec::new(),
+        }
+    }
+}
+
 impl Plan {
     /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {

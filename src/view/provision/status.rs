@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use super::words;
 use crate::provision::observed::{Found, HostState, Observed, PfState};
 use crate::provision::plan::{Plan, Step, Target};
+use crate::types::PciAddr;
 use crate::view::{Field, Row, boot};
 
+/// The VFs whose driver is at work to start, by PF and index.
+type Starting = BTreeSet<(PciAddr, u16)>;
+
 /// The host, and each PF with its VFs: those that are there, and those that are to be.
-pub fn rows(observed: &Observed, plan: &Plan) -> Vec<Row> {
+pub fn rows(observed: &Observed, plan: &Plan, starting: &Starting) -> Vec<Row> {
     let mut rows = vec![host(&observed.host, plan)];
     for found in &observed.pfs {
         if let Found::One(state) = found {
             rows.push(pf(state, plan));
-            rows.extend(vfs(state, plan));
+            rows.extend(vfs(state, plan, starting));
         }
     }
     rows
@@ -61,7 +65,7 @@ fn pf(state: &PfState, plan: &Plan) -> Row {
     row
 }
 
-fn vfs(state: &PfState, plan: &Plan) -> Vec<Row> {
+fn vfs(state: &PfState, plan: &Plan, starting: &Starting) -> Vec<Row> {
     let address = state.pf.address;
     let mut indices: BTreeSet<u16> = state.pf.vfs.iter().map(|vf| vf.index).collect();
     indices.extend(plan.steps.iter().filter_map(|step| match step.target {
@@ -70,11 +74,14 @@ fn vfs(state: &PfState, plan: &Plan) -> Vec<Row> {
     }));
     indices
         .into_iter()
-        .map(|index| vf(state, plan, index))
+        .map(|index| {
+            let starts = starting.contains(&(address, index));
+            vf(state, plan, index, starts)
+        })
         .collect()
 }
 
-fn vf(state: &PfState, plan: &Plan, index: u16) -> Row {
+fn vf(state: &PfState, plan: &Plan, index: u16, starts: bool) -> Row {
     let name = format!("{}/{index}", state.name);
     let mut row = vec![
         Field::new("kind", "", "vf").not_in_text(),
@@ -87,14 +94,16 @@ fn vf(state: &PfState, plan: &Plan, index: u16) -> Row {
         row.push(Field::new("pci", "PCI", vf.address.to_string()));
     }
     let target = Target::Vf(state.pf.address, index);
-    match there {
-        Some(_) => row.extend(standing(plan, target, true)),
-        None => {
-            let left = standing(plan, target, true).into_iter().skip(1);
-            row.push(Field::new("standing", "STANDING", "missing"));
-            row.extend(left);
-        }
-    }
+    let word = match there {
+        Some(_) if starts => Some("starting"),
+        Some(_) => None,
+        None => Some("missing"),
+    };
+    let standing = standing(plan, target, true);
+    let word = word.map(|word| Field::new("standing", "STANDING", word));
+    let skipped = usize::from(word.is_some());
+    row.extend(word);
+    row.extend(standing.into_iter().skip(skipped));
     if let Some(side) = state.sides.get(&index) {
         let driver = side.driver.as_deref();
         row.extend(driver.map(|driver| Field::new("driver", "DRIVER", driver)));

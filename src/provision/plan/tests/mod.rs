@@ -104,6 +104,7 @@ fn short(plan: &Plan) -> Vec<String> {
             Action::SetFirmware { key, to, .. } => format!("firmware {key} {to}"),
             Action::ResetFirmware { key, .. } => format!("reset {key}"),
             Action::BringUp => "up".to_owned(),
+            Action::BringDown => "down".to_owned(),
             Action::Probing { to } => format!("autoprobe {}", u8::from(*to)),
             Action::Remove { from } => format!("remove {from}"),
             Action::Create { to } => format!("create {to}"),
