@@ -19,4 +19,5 @@ _rdmactl() {
         COMPREPLY+=("${word#"$cut"}")
     done < <(command "${COMP_WORDS[0]}" complete "${words[@]:1}" 2>/dev/null)
 }
-complete -F _rdmactl rdmactl
+# rdma: where it is a link to rdmactl. iproute2's own answers nothing here.
+complete -F _rdmactl rdmactl rdma
