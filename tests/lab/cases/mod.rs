@@ -19,6 +19,7 @@ mod cni_rdma_rows;
 mod cni_rdma_several;
 mod cni_repair;
 pub(crate) mod cni_sweeps;
+mod completions;
 mod dev;
 mod doctor;
 mod doctor_adapter;
@@ -39,6 +40,7 @@ mod parity_resource;
 mod parity_statistic;
 mod parity_tally;
 mod persist;
+mod picture;
 mod provision;
 mod reclaim;
 mod runtime_node;
@@ -63,6 +65,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("busy", busy::cases()),
         ("explain", explain::cases()),
         ("persist", persist::cases()),
+        ("picture", picture::cases()),
         ("parity", parity::cases()),
         ("monitor", monitor::cases()),
         ("scraping", scraping::cases()),
@@ -73,6 +76,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("watch", watch::cases()),
         ("batch", batch::cases()),
         ("system", system::cases()),
+        ("completions", completions::cases()),
         ("dev", dev::cases()),
         ("reclaim", reclaim::cases()),
         ("all_netns", all_netns::cases()),
