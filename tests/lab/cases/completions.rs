@@ -49,7 +49,7 @@ fn live_names(lab: &Lab) {
     );
     let vfs = [format!("{pf}/0"), format!("{pf}/1")];
     assert_eq!(offered(&format!("rdmactl vf set {pf}/")), vfs);
-    assert_eq!(offered(&format!("rdmactl vf create {pf}")), [pf.clone()]);
+    assert_eq!(offered(&format!("rdmactl vf create {pf}")), [pf.as_str()]);
     // iproute2's own rdma, where it is the one that is called.
     let theirs = words(lab.sh(&script("/usr/sbin", "rdma dev show ")));
     assert_eq!(theirs, [""; 0]);
