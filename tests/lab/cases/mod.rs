@@ -35,6 +35,9 @@ mod lab_itself;
 mod link;
 mod link_delete;
 mod monitor;
+mod oci_cdi;
+mod oci_hook;
+mod oci_podman;
 mod parity;
 mod parity_resource;
 mod parity_statistic;
@@ -113,6 +116,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("ib_sriov_vfio", ib_sriov_vfio::cases()),
         ("cni_rdma_rows", cni_rdma_rows::cases()),
         ("runtimes", runtimes::cases()),
+        ("oci_hook", oci_hook::cases()),
+        ("oci_cdi", oci_cdi::cases()),
+        ("oci_podman", oci_podman::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {
