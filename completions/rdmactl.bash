@@ -10,13 +10,16 @@ _rdmactl() {
     cur=${words[${#words[@]} - 1]}
     # bash replaces only what stands behind the last of them.
     cut=${cur%"${cur##*[:=]}"}
+    # Not by <(...), which takes /dev/fd; nothing at all is an empty line here.
     while IFS=$'\t' read -r word what; do
+        if [[ -z $word ]]; then continue; fi
         if [[ $word == :files ]]; then
             compopt -o default 2>/dev/null
             COMPREPLY=()
             return
         fi
         COMPREPLY+=("${word#"$cut"}")
-    done < <(command "${COMP_WORDS[0]}" complete "${words[@]:1}" 2>/dev/null)
+    done <<<"$(command "${COMP_WORDS[0]}" complete "${words[@]:1}" 2>/dev/null)"
 }
-complete -F _rdmactl rdmactl
+# rdma: where it is a link to rdmactl. iproute2's own answers nothing here.
+complete -F _rdmactl rdmactl rdma

@@ -9,4 +9,7 @@ function __rdmactl_complete
         echo $line
     end
 end
-complete -c rdmactl -f -a '(__rdmactl_complete)'
+# rdma: where it is a link to rdmactl. iproute2's own answers nothing here.
+for name in rdmactl rdma
+    complete -c $name -f -a '(__rdmactl_complete)'
+end

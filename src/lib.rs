@@ -13,6 +13,7 @@ pub mod attachment;
 pub mod cni;
 pub mod doctor;
 pub mod installation;
+pub mod oci;
 pub mod provision;
 
 pub mod rdma;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 400;
 
 /// The floor of each module below `crate`; a module imports only from lower floors.
-const FLOORS: [(&str, u8); 20] = [
+const FLOORS: [(&str, u8); 21] = [
     ("types", 0),
     ("wire", 1),
     ("kernel", 2),
@@ -21,6 +21,7 @@ const FLOORS: [(&str, u8); 20] = [
     ("doctor", 5),
     ("cni", 5),
     ("installation", 5),
+    ("oci", 5),
     ("view", 6),
     ("cli", 7),
     ("plugins", 7),

@@ -12,7 +12,7 @@ use crate::kernel::netns::NetnsId;
 use crate::kernel::{Host, LockError, Namespace, state};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::locate::{Place, Search};
-use crate::rdma::lease::{self, Attachment, Phase, give_back, locks};
+use crate::rdma::lease::{self, Attachment, Phase, give_back, locks, of_hook};
 use crate::types::{DeviceId, IfName};
 
 /// Which plugin wrote a record.
@@ -22,6 +22,8 @@ pub enum Kind {
     Rdma,
     /// `ib-sriov`.
     IbSriov,
+    /// No plugin: the OCI hook.
+    OciHook,
 }
 
 impl Kind {
@@ -30,12 +32,13 @@ impl Kind {
         match self {
             Self::Rdma => "rdma",
             Self::IbSriov => "ib-sriov",
+            Self::OciHook => "oci-hook",
         }
     }
 
     const fn folder(self) -> &'static str {
         match self {
-            Self::Rdma => lease::store::FOLDER,
+            Self::Rdma | Self::OciHook => lease::store::FOLDER,
             Self::IbSriov => store::FOLDER,
         }
     }
@@ -97,18 +100,22 @@ impl Entry {
 /// [`AttachError`] when the folders or `/proc` cannot be read.
 pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
     let boot = state::boot_id(host)?;
-    let namespaces: BTreeMap<NetnsId, Namespace> = survey(host, Depth::Files)?
+    let survey = survey(host, Depth::Files)?;
+    let namespaces: BTreeMap<NetnsId, &Namespace> = survey
         .namespaces
-        .into_iter()
+        .iter()
         .map(|namespace| (namespace.id, namespace))
         .collect();
     let lives = |id: NetnsId, theirs: &str| {
         let same = boot.as_deref() == Some(theirs);
-        namespaces.get(&id).filter(|_| same).cloned()
+        let found = namespaces.get(&id).filter(|_| same);
+        found.map(|namespace| (*namespace).clone())
     };
     let mut found = Vec::new();
     for entry in lease::Store::new(host).all()? {
         let record = entry.record.as_ref();
+        let theirs = record.and_then(|record| record.attachment.as_ref());
+        let by_hook = theirs.is_some_and(of_hook::is_of_hook);
         let standing = match record {
             None => Standing::Unreadable,
             Some(record) => match &record.lodging {
@@ -116,6 +123,15 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
                     Standing::HalfDone(lives(lodging.id, &lodging.boot).map(Box::new))
                 }
                 Some(lodging) => match lives(lodging.id, &lodging.boot) {
+                    // Its container has ended, and a runtime keeps the namespace or another one
+                    // has its number.
+                    Some(namespace)
+                        if by_hook
+                            && (of_hook::is_over(host, &survey, &namespace)
+                                || of_hook::is_home(host, lodging)) =>
+                    {
+                        Standing::Orphan
+                    }
                     Some(namespace) => Standing::Held(Box::new(namespace)),
                     None => Standing::Orphan,
                 },
@@ -123,7 +139,7 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
             },
         };
         found.push(Entry {
-            kind: Kind::Rdma,
+            kind: if by_hook { Kind::OciHook } else { Kind::Rdma },
             attachment: record.and_then(|record| record.attachment.clone()),
             network: None,
             device: record.and_then(|record| record.device_id.clone()),
@@ -233,7 +249,7 @@ pub fn end(host: &Host, entry: &Entry, warnings: &mut Vec<String>) -> Result<boo
     let nobody = nobody();
     let attachment = now.attachment.as_ref().unwrap_or(&nobody);
     match now.kind {
-        Kind::Rdma => end_lease(host, &now.name, attachment)?,
+        Kind::Rdma | Kind::OciHook => end_lease(host, &now.name, attachment)?,
         Kind::IbSriov => end_vf(host, &now.name, attachment, warnings)?,
     }
     Ok(true)

@@ -19,6 +19,7 @@ use crate::view::{Detail, Field, View};
 
 mod all_netns;
 mod batch;
+mod cdi;
 mod cni;
 mod complete;
 mod completions;
@@ -30,6 +31,7 @@ mod install;
 mod link;
 mod monitor;
 mod object;
+mod oci_hook;
 mod provision;
 mod reader;
 mod reclaim;
@@ -346,6 +348,8 @@ fn dispatch(object: Object, cx: &mut Context<'_>, conn: &mut Option<Conn>) -> Re
         Object::Cni(Later(cni)) => cni.run(cx),
         Object::Doctor(Later(doctor)) => doctor.run(cx),
         Object::Completions(Later(completions)) => completions.run(cx),
+        Object::OciHook(Later(hook)) => hook.run(cx),
+        Object::Cdi(Later(cdi)) => cdi.run(cx),
     }
 }
 

@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use super::reader::{Grammar, Later};
 use super::{
-    cni, completions, dev, doctor, link, monitor, provision, resource, statistic, system, topology,
-    vf,
+    cdi, cni, completions, dev, doctor, link, monitor, oci_hook, provision, resource, statistic,
+    system, topology, vf,
 };
 
 /// The order is iproute2's: the first object that begins with a shortened word is meant.
@@ -36,6 +36,10 @@ pub(super) enum Object {
     Doctor(Later<doctor::Doctor>),
     /// Print what makes a shell complete commands, options, and the names that are there
     Completions(Later<completions::Completions>),
+    /// Give containers RDMA devices of their own, as a hook of runc, crun, podman or Docker
+    OciHook(Later<oci_hook::OciHook>),
+    /// RDMA devices for containers, by the Container Device Interface
+    Cdi(Later<cdi::Cdi>),
 }
 
 impl Object {
@@ -70,6 +74,8 @@ impl Object {
             "cni" => Grammar::of(Self::Cni),
             "doctor" => Grammar::of(Self::Doctor),
             "completions" => Grammar::of(Self::Completions),
+            "oci-hook" => Grammar::of(Self::OciHook),
+            "cdi" => Grammar::of(Self::Cdi),
             _ => return None,
         })
     }

@@ -39,6 +39,8 @@ fn refusal(cli: &Cli) -> Option<&'static str> {
         (_, Some(Object::Provision(Later(provision)))) => provision.only_shows(),
         (_, Some(Object::Topology(_))) => true,
         (_, Some(Object::Cni(Later(cni)))) => cni.only_shows(),
+        (_, Some(Object::Cdi(Later(cdi)))) => cdi.only_shows(),
+        (_, Some(Object::OciHook(_))) => false,
         (_, Some(Object::Monitor(_))) => {
             return Some("monitor tells each change when it happens, and takes no --watch");
         }

@@ -8,7 +8,7 @@ use crate::kernel::state::{self, Folder};
 use crate::pci::device::{self, Presence, presence};
 use crate::pci::function;
 use crate::rdma::lease::store::{FOLDER, IB_SRIOV};
-use crate::rdma::lease::{Entry, Record, Store};
+use crate::rdma::lease::{Entry, Record, Store, of_hook};
 use crate::types::shell::quoted;
 use crate::types::{DeviceId, Guid};
 
@@ -60,8 +60,18 @@ fn orphan(facts: &Facts<'_>, boot: Option<&str>, name: &str, record: &Record) ->
         }
         Some(lodging) => {
             let survey = facts.survey();
-            let lives = survey.namespaces.iter().any(|n| n.id == lodging.id);
-            if lives || survey.hidden > 0 || boot.is_none() {
+            let there = survey.namespaces.iter().find(|n| n.id == lodging.id);
+            let theirs = record.attachment.as_ref();
+            if let Some(namespace) = there
+                && theirs.is_some_and(of_hook::is_of_hook)
+                && of_hook::is_over(facts.host, survey, namespace)
+            {
+                let lent = format!("device lent to {} ({})", lodging.path, lodging.id);
+                let finding = finding.saw(path.as_str(), lent);
+                let finding = finding.saw("/proc/PID/ns/net", "no process is in it any more");
+                return Some(finding.run("rdmactl cni gc"));
+            }
+            if there.is_some() || survey.hidden > 0 || boot.is_none() {
                 return None;
             }
             finding

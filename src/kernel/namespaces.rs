@@ -206,8 +206,17 @@ fn initial(procfs: &Procfs, found: &BTreeMap<NetnsId, Found>) -> Option<NetnsId>
     if found.contains_key(&NET_NS_INIT_INO) {
         return Some(NET_NS_INIT_INO);
     }
-    let outermost = procfs.link("self", "ns/pid").as_deref() == Some(INITIAL_PID_NAMESPACE);
-    outermost.then(|| procfs.netns("1")).flatten()
+    is_outermost(procfs).then(|| procfs.netns("1")).flatten()
+}
+
+fn is_outermost(procfs: &Procfs) -> bool {
+    procfs.link("self", "ns/pid").as_deref() == Some(INITIAL_PID_NAMESPACE)
+}
+
+/// Whether the caller can see every process of the machine, apart from those a survey has as
+/// hidden: it is in the first PID namespace.
+pub fn sees_all(host: &Host) -> bool {
+    is_outermost(&Procfs::of(host))
 }
 
 #[cfg(test)]

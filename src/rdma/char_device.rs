@@ -98,6 +98,33 @@ pub fn of(sysfs: &Sysfs, conn: &mut Conn, device: &Device) -> Result<Vec<Numbere
         .collect())
 }
 
+/// The names of all character devices of a device and its ports, in the order of kinds and ports;
+/// `conn` is of the namespace that the device is in.
+///
+/// # Errors
+/// [`RdmaError::Netlink`] when the kernel cannot be asked.
+pub fn names(sysfs: &Sysfs, conn: &mut Conn, device: &Device) -> Result<Vec<String>, RdmaError> {
+    let last = device.last_port.unwrap_or(1).min(MAX_PORTS);
+    let mut wanted = Vec::new();
+    for kind in kinds(sysfs) {
+        let ports = match kind {
+            Kind::RdmaCm => continue,
+            Kind::Uverbs => vec![None],
+            Kind::Umad | Kind::Issm => (1..=last).map(Some).collect(),
+        };
+        wanted.extend(ports.into_iter().map(|port| Wanted {
+            kind,
+            device: Some(device.index),
+            port,
+        }));
+    }
+    let found = list(conn, &wanted)?.into_iter().flatten();
+    Ok(found.map(|found| found.name).collect())
+}
+
+/// Ports are numbered in 8 bits wherever they have management files (`u8 port_num`, `user_mad.c`).
+const MAX_PORTS: u32 = 255;
+
 #[cfg(test)]
 mod tests {
     use super::*;

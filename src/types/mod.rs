@@ -3,6 +3,7 @@
 pub mod auto_criteria;
 pub mod aux_name;
 pub mod build_mark;
+pub mod container_id;
 pub mod device_id;
 pub mod driver_name;
 pub mod frmr_key;
@@ -26,6 +27,7 @@ pub mod vlan;
 
 pub use auto_criteria::AutoCriteria;
 pub use aux_name::AuxName;
+pub use container_id::ContainerId;
 pub use device_id::DeviceId;
 pub use driver_name::DriverName;
 pub use frmr_key::FrmrKey;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 pub mod attachment;
 pub mod boot;
+pub mod cdi;
 pub mod device;
 pub mod event;
 pub mod explain;

@@ -40,9 +40,11 @@ fn sysfs() -> tempfile::TempDir {
 }
 
 /// What each line of these can go on with, as a script for the shell says; words by blanks.
-const LINES: [(&str, &str); 7] = [
+const LINES: [(&str, &str); 9] = [
     ("rdmactl dev s", "set show"),
     ("rdmactl dev show mlx5_", "mlx5_0 mlx5_1"),
+    ("rdma dev show mlx5_", "mlx5_0 mlx5_1"),
+    ("rdma link sh", "show"),
     ("rdmactl dev set mlx5_0 netns b", "blue"),
     ("rdmactl vf create ml", "mlx5_0"),
     ("rdmactl vf set 0000:01:00.0/", "0000:01:00.0/0"),
@@ -53,7 +55,7 @@ const LINES: [(&str, &str); 7] = [
 /// Runs a script in the root, with the program on PATH and a namespace called blue.
 fn answers(sysfs: &Path, shell: &str, script: &str) -> String {
     let setup = format!(
-        "mkdir -p /run/netns /run/bin; : >/run/netns/blue; : >/etc/hostname; ln -s {BINARY} /run/bin/rdmactl; \
+        "mkdir -p /run/netns /run/bin; : >/run/netns/blue; : >/etc/hostname; ln -s {BINARY} /run/bin/rdmactl; ln -s {BINARY} /run/bin/rdma; \
          export PATH=/run/bin:$PATH TERM=dumb; exec {shell}"
     );
     let script = format!("{script}\n");
@@ -119,7 +121,7 @@ fn zsh() {
         ask() { rm -f /run/done /run/said; : >/run/said; print -r -- \"$1\" >/run/line; zpty -wn shell $'\\x18'\n\
         for i in {1..300}; do [[ -e /run/done ]] && break; sleep 0.1; done; sort -u /run/said | grep . | paste -sd' ' }\n"
         .to_owned();
-    let lines = &LINES[..5];
+    let lines = &LINES[..7];
     for (line, _) in lines {
         script += &format!("ask '{line}'\n");
     }

@@ -8,6 +8,7 @@ pub mod locate;
 pub mod locks;
 pub mod naming;
 mod netdev;
+pub mod of_hook;
 pub mod of_ib_sriov;
 pub mod reclaim;
 pub mod record;

@@ -174,7 +174,7 @@ fn threads(namespace: &Namespace) -> impl Iterator<Item = Process> {
 }
 
 /// What an RDMA device sits on, by the sysfs of its namespace.
-fn below(sysfs: &Sysfs, name: &str) -> Option<DeviceId> {
+pub fn below(sysfs: &Sysfs, name: &str) -> Option<DeviceId> {
     // The kernel writes `!` for `/` in file names (kobject_set_name_vargs).
     let folder = name.replace('/', "!");
     let link = sysfs.link_name(format!("class/infiniband/{folder}/device"));

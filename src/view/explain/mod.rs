@@ -6,6 +6,7 @@ mod device;
 mod gaps;
 pub mod installation;
 mod lease;
+pub mod oci;
 pub mod provision;
 mod removal;
 pub mod select;

@@ -19,6 +19,7 @@ mod cni_rdma_rows;
 mod cni_rdma_several;
 mod cni_repair;
 pub(crate) mod cni_sweeps;
+mod completions;
 mod dev;
 mod doctor;
 mod doctor_adapter;
@@ -34,11 +35,15 @@ mod lab_itself;
 mod link;
 mod link_delete;
 mod monitor;
+mod oci_cdi;
+mod oci_hook;
+mod oci_podman;
 mod parity;
 mod parity_resource;
 mod parity_statistic;
 mod parity_tally;
 mod persist;
+mod picture;
 mod provision;
 mod provision_apply;
 mod provision_back;
@@ -68,6 +73,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("busy", busy::cases()),
         ("explain", explain::cases()),
         ("persist", persist::cases()),
+        ("picture", picture::cases()),
         ("parity", parity::cases()),
         ("monitor", monitor::cases()),
         ("scraping", scraping::cases()),
@@ -78,6 +84,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("watch", watch::cases()),
         ("batch", batch::cases()),
         ("system", system::cases()),
+        ("completions", completions::cases()),
         ("dev", dev::cases()),
         ("reclaim", reclaim::cases()),
         ("all_netns", all_netns::cases()),
@@ -119,6 +126,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("ib_sriov_vfio", ib_sriov_vfio::cases()),
         ("cni_rdma_rows", cni_rdma_rows::cases()),
         ("runtimes", runtimes::cases()),
+        ("oci_hook", oci_hook::cases()),
+        ("oci_cdi", oci_cdi::cases()),
+        ("oci_podman", oci_podman::cases()),
     ]
     .into_iter()
     .flat_map(|(file, cases)| {

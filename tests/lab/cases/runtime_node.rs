@@ -34,6 +34,8 @@ pub(super) fn with_runtimes(name: &str, run: fn(&Lab)) -> Case {
 /// The network that the runtime is given: who has the VF there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Network {
+    /// Nothing of ours: an interface alone.
+    Plain,
     /// `rdma` behind a plugin that gives an interface of its own or the VF's.
     RdmaBehind(&'static str),
     /// `ib-sriov` with a GUID and a link state of the pod's own.
@@ -67,6 +69,7 @@ impl<'a> Node<'a> {
     pub(super) fn offer(&self, network: Network) {
         let ipam = json!({"type": "host-local", "subnet": "10.9.0.0/24", "dataDir": LEASES});
         let plugins = match network {
+            Network::Plain => json!([{"type": "ptp", "ipam": ipam}]),
             Network::RdmaBehind(first) => json!([
                 {"type": first, "pciBusID": self.vf, "ipam": ipam},
                 {"type": "rdma", "deviceID": self.vf},

@@ -233,7 +233,7 @@ fn containerd_cri_ib_sriov(lab: &Lab) {
 
 // ---- podman, with the CNI backend that its later versions lack ----
 
-fn podman(lab: &Lab, line: &str) -> Output {
+pub(super) fn podman(lab: &Lab, line: &str) -> Output {
     lab.sh(&format!(
         "export CONTAINERS_CONF=/run/lab/containers.conf
          exec podman --root /run/lab/podman --runroot /run/lab/podman-run --storage-driver vfs {line}"
