@@ -7,7 +7,7 @@ fn both_readers_find_nothing_to_complain_of() {
     let said = run(&[
         "sh",
         "-c",
-        "for page in man/*.8; do
+        "for page in man/*.[58]; do
              mandoc -T lint \"$page\" || bad=1
              man --warnings=all -l -Tutf8 -Z \"$page\" >/dev/null || bad=1
              lexgrog \"$page\" | grep -q '^man/.*: \"rdmactl.* - ' || { echo \"$page: no whatis\"; bad=1; }

@@ -31,7 +31,7 @@ impl Rollback {
             let (_, steps) = looked.map_err(|error| explain::provision::unseen(&error))?;
             let found = Plan {
                 steps,
-                troubles: Vec::new(),
+                ..Plan::default()
             };
             return Ok(cx.view.rows(&plan::rows(&found))?);
         }

@@ -59,13 +59,14 @@ pub fn apply(
 ) -> Result<Applied, ApplyError> {
     let _lock = locked(host, order.patience)?;
     let deadline = Instant::now() + document.policy.wait;
-    let (_, plan) = arrived(host, document, order, deadline)?;
+    let (observed, plan) = arrived(host, document, order, deadline)?;
     let mut applied = Applied::default();
     let on_record = journal::all(host).map_err(LookError::from)?;
     let mut records = on_record.iter().map(|(_, originals)| originals);
     let does_any = plan.steps.iter().any(|step| order.does(step));
     if !does_any && records.all(|originals| !originals.is_being_named) {
         applied.left = order.meant(plan);
+        applied.observed = Some(observed);
         close(host, order, &mut applied);
         return Ok(applied);
     }
@@ -87,8 +88,9 @@ pub fn apply(
         watcher,
     };
     crew.work(&states, &plan.steps, &mut applied);
-    let (_, left) = look::planned(host, document)?;
+    let (observed, left) = look::planned(host, document)?;
     applied.left = order.meant(left);
+    applied.observed = Some(observed);
     close(host, order, &mut applied);
     Ok(applied)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::StepError;
 use crate::kernel::LockError;
 use crate::provision::look::LookError;
+use crate::provision::observed::Observed;
 use crate::provision::plan::{Action, Plan, Reason, Step, Target};
 use crate::types::PciAddr;
 
@@ -72,6 +73,8 @@ pub struct Applied {
     pub failed: Vec<Failed>,
     /// What is left: steps that wait for somebody, for a reset, or for what failed.
     pub left: Plan,
+    /// The host as it was looked at last; `None` on the way back, where no document counts.
+    pub observed: Option<Observed>,
 }
 
 /// Why nothing was done.

@@ -41,6 +41,7 @@ mod parity_tally;
 mod persist;
 mod provision;
 mod provision_apply;
+mod provision_keys;
 mod reclaim;
 mod runtime_node;
 mod runtimes;
@@ -87,6 +88,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf_ways", vf_ways::cases()),
         ("provision", provision::cases()),
         ("provision_apply", provision_apply::cases()),
+        ("provision_keys", provision_keys::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
