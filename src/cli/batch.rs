@@ -31,6 +31,20 @@ struct Line {
     words: Vec<String>,
 }
 
+impl Line {
+    fn read(&self, reader: &mut Reader) -> Result<Cli, clap::Error> {
+        if let Some(object) = Object::plainly(&self.words) {
+            return Ok(Cli {
+                common: Common::default(),
+                object: Some(object),
+            });
+        }
+        let argv = std::iter::once("rdmactl").chain(self.words.iter().map(String::as_str));
+        let argv: Vec<OsString> = argv.map(OsString::from).collect();
+        reader.read(&argv)
+    }
+}
+
 impl Batch {
     /// Reads a file, or standard input for `-`.
     pub(super) fn open(
@@ -83,9 +97,7 @@ impl Batch {
         let mut conn = None;
         let mut failed = false;
         for line in &self.lines {
-            let argv = std::iter::once("rdmactl").chain(line.words.iter().map(String::as_str));
-            let argv: Vec<OsString> = argv.map(OsString::from).collect();
-            let outcome = match reader.read(&argv) {
+            let outcome = match line.read(&mut reader) {
                 Ok(cli) => match command(cli, &mut reader, cx) {
                     Ok(object) => perform(object, cx, &mut conn),
                     Err(error) => Err(Failure::Words(error)),
@@ -209,6 +221,53 @@ mod tests {
             .into_iter()
             .map(|line| (line.number, line.words.join("|")))
             .collect()
+    }
+
+    /// What is read without clap is what clap reads.
+    #[test]
+    fn plain_lines_are_what_they_are_elsewhere() {
+        let mut plain = 0;
+        for object in ["dev", "link", "d", "resource", "system"] {
+            for verb in ["show", "list", "s", "set", "add"] {
+                for name in [
+                    "mlx5_0",
+                    "mlx5_0/1",
+                    "show",
+                    "list",
+                    "help",
+                    "h",
+                    "dev",
+                    "netns",
+                    "",
+                    "-",
+                    "-x",
+                    "--",
+                    "--json",
+                    "\u{e000}x",
+                    "a b",
+                    "a=b",
+                    "\u{fffd}",
+                    "?",
+                ] {
+                    let words = [object, verb, name].map(str::to_owned);
+                    let Some(object) = Object::plainly(&words) else {
+                        continue;
+                    };
+                    let argv: Vec<OsString> = ["rdmactl", words[0].as_str(), verb, name]
+                        .map(Into::into)
+                        .into();
+                    let cli = Reader::new().read(&argv).unwrap();
+                    assert_eq!(cli.common, Common::default(), "{words:?}");
+                    assert_eq!(
+                        format!("{:?}", cli.object),
+                        format!("{:?}", Some(object)),
+                        "{words:?}"
+                    );
+                    plain += 1;
+                }
+            }
+        }
+        assert_eq!(plain, 2 * 2 * 13);
     }
 
     #[test]

@@ -107,6 +107,13 @@ fn on_off(word: &str) -> Result<bool, Invalid> {
 }
 
 impl Dev {
+    /// `dev show NAME`.
+    pub(super) fn show(name: &str) -> Self {
+        let Ok(dev) = plain(name);
+        let verb = Some(Verb::Show { dev: Some(dev) });
+        Self { verb }
+    }
+
     pub(super) fn only_shows(&self) -> bool {
         matches!(self.verb, None | Some(Verb::Show { .. }))
     }

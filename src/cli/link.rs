@@ -77,6 +77,13 @@ fn driver(word: &str) -> Result<String, Invalid> {
 }
 
 impl Link {
+    /// `link show NAME`.
+    pub(super) fn show(name: &str) -> Self {
+        let Ok(port) = port(name);
+        let verb = Some(Verb::Show { port: Some(port) });
+        Self { verb }
+    }
+
     pub(super) fn only_shows(&self) -> bool {
         matches!(self.verb, None | Some(Verb::Show { .. }))
     }

@@ -39,6 +39,22 @@ pub(super) enum Object {
 }
 
 impl Object {
+    /// The command, if the words are no more than `dev show NAME` or `link show NAME` written out: batches have such
+    /// lines by the thousand, and clap takes longer to read one than the kernel to answer it.
+    pub(super) fn plainly(words: &[String]) -> Option<Self> {
+        let [object, verb, name] = words else {
+            return None;
+        };
+        if !matches!(verb.as_str(), "show" | "list") || name.is_empty() || name.starts_with('-') {
+            return None;
+        }
+        match object.as_str() {
+            "dev" => Some(Self::Dev(Later(dev::Dev::show(name)))),
+            "link" => Some(Self::Link(Later(link::Link::show(name)))),
+            _ => None,
+        }
+    }
+
     /// How the words of the object with this name are read.
     pub(super) fn grammar(name: &str) -> Option<Grammar> {
         Some(match name {

@@ -79,6 +79,8 @@ pub struct Conn {
     datagrams: Box<dyn Datagrams>,
     sequence: u32,
     buffer: Vec<u8>,
+    /// The request being sent.
+    request: Vec<u8>,
     indexes: BTreeMap<String, u32>,
 }
 
@@ -89,6 +91,7 @@ impl Conn {
             datagrams,
             sequence: 0,
             buffer: Vec::new(),
+            request: Vec::new(),
             indexes: BTreeMap::new(),
         }
     }
@@ -255,8 +258,10 @@ impl Conn {
         data: impl FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<Completeness, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
+        self.request.clear();
+        request.put_behind(&mut self.request, self.sequence);
         self.datagrams
-            .send(&request.datagram(self.sequence))
+            .send(&self.request)
             .map_err(NetlinkError::Transport)?;
         self.answer(request, data)
     }

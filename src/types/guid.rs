@@ -47,7 +47,7 @@ impl Guid {
             let digit = self.0 >> (60 - 4 * at) & 0xf;
             text[at + at / 4] = b"0123456789abcdef"[digit as usize];
         }
-        text.into_iter().map(char::from).collect()
+        str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 }
 

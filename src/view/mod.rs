@@ -118,6 +118,10 @@ impl<'a> View<'a> {
             held.extend(rows.into_iter().map(|row| row.borrow().clone()));
             return Ok(());
         }
+        if let (Format::Text, Some(gathered)) = (self.style.format, &mut self.gathered) {
+            text::put(rows, self.style.oneline, gathered);
+            return self.print_enough();
+        }
         let output = match self.style.format {
             Format::Text => text::render(rows, self.style.oneline),
             Format::Json => {
@@ -216,13 +220,18 @@ impl<'a> View<'a> {
     pub fn raw(&mut self, text: &str) -> io::Result<()> {
         if let Some(gathered) = &mut self.gathered {
             gathered.push_str(text);
-            if gathered.len() >= ENOUGH {
-                self.print_gathered()?;
-            }
-            return Ok(());
+            return self.print_enough();
         }
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
+    }
+
+    /// Prints what has been gathered when that has become long.
+    fn print_enough(&mut self) -> io::Result<()> {
+        match &self.gathered {
+            Some(gathered) if gathered.len() >= ENOUGH => self.print_gathered(),
+            _ => Ok(()),
+        }
     }
 
     /// Says that there was nothing to do, and why; to programs, an empty array.

@@ -7,16 +7,25 @@ use super::Row;
 /// All records.
 pub fn render(rows: impl IntoIterator<Item = impl Borrow<Row>>, oneline: bool) -> String {
     let mut out = String::new();
+    put(rows, oneline, &mut out);
+    out
+}
+
+/// Puts all records behind `out`.
+pub(super) fn put(
+    rows: impl IntoIterator<Item = impl Borrow<Row>>,
+    oneline: bool,
+    out: &mut String,
+) {
     for row in rows {
         for field in row.borrow() {
             if field.broken && field.in_text() {
                 out.push(if oneline { '\\' } else { '\n' });
             }
-            field.print(&mut out);
+            field.print(out);
         }
         out.push('\n');
     }
-    out
 }
 
 #[cfg(test)]
