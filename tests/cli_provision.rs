@@ -153,7 +153,7 @@ fn nothing_is_applied_while_another_apply_is_at_work() {
     drop(held);
     // A PF that does not come is told in the end.
     let ran = call(root.path(), line, document);
-    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert_eq!((ran.code, ran.out.as_str()), (7, ""));
     assert!(
         ran.err
             .contains("no PF on this host is the one that is meant"),
@@ -239,6 +239,22 @@ fn one_pf_fails_and_the_other_goes_on() {
     let ran = call(root.path(), only, TWO);
     assert_eq!((ran.code, ran.out.as_str()), (0, "[]\n"));
     assert_eq!(autoprobe("0000:02:00.0"), "0");
+}
+
+/// Firmware that has SR-IOV switched off leaves a function without the files of it.
+#[test]
+fn a_pf_whose_firmware_offers_none() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("sys/bus/pci/devices/0000:01:00.0");
+    fs::create_dir_all(folder.join("net/eth7")).unwrap();
+    std::os::unix::fs::symlink("../../drivers/mlx5_core", folder.join("driver")).unwrap();
+    for mark in ["pci = \"0000:01:00.0\"", "netdev = \"eth7\""] {
+        let document = format!("version = 1\n[[pf]]\nmatch = {{ {mark} }}\nnum_vfs = 4\n");
+        let ran = call(root.path(), "rdmactl provision plan --file -", &document);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+        let told = "error: -:2:1: 0000:01:00.0: 4 VFs are declared, and the firmware of the PF, or the BIOS, has SR-IOV switched off\n";
+        assert!(ran.err.starts_with(told), "{}", ran.err);
+    }
 }
 
 #[test]

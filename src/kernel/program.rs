@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -153,6 +154,37 @@ pub fn ask(
         stderr: read(&mut stderr)?,
         status,
     }))
+}
+
+/// A file for an answer that a program writes to a path, and that is in no folder.
+#[derive(Debug)]
+pub struct Answer(File);
+
+impl Answer {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// Those of making it.
+    pub fn new() -> io::Result<Self> {
+        memory().map(Self)
+    }
+
+    /// The path by which a program of the same user opens it (`/proc/PID/fd/N`, proc(5)), also
+    /// several times; it is there as long as we are.
+    pub fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
+
+    /// What was written to it.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn read(mut self) -> io::Result<Vec<u8>> {
+        self.0.rewind()?;
+        let mut bytes = Vec::new();
+        self.0.take(MAX_OUTPUT).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 /// A file that is nowhere.

@@ -113,7 +113,7 @@ impl Ears {
     }
 
     /// Waits for the next sign, or this long.
-    fn rest(&mut self, limit: Duration) {
+    pub fn rest(&mut self, limit: Duration) {
         if let Self::Open(events) = self {
             *self = Self::Listening(listen(events.take()));
         }

@@ -30,8 +30,9 @@ pub struct Originals {
     pub probing: bool,
     /// How many VFs there were.
     pub vfs: usize,
-    /// Its interface was up; `None` where none was seen.
-    pub up: Option<bool>,
+    /// Its interface was down, and was switched on.
+    #[serde(default)]
+    pub brought_up: bool,
     /// What VFs were given, by index and key; only what was changed.
     pub given: BTreeMap<u16, BTreeMap<String, String>>,
     /// The mode of its switch; only if it was changed.
@@ -49,26 +50,28 @@ impl Originals {
     ///
     /// # Errors
     /// [`FileError`] when the boot cannot be told.
-    pub fn of(host: &Host, probing: bool, vfs: usize, up: Option<bool>) -> Result<Self, FileError> {
+    pub fn of(host: &Host, probing: bool, vfs: usize) -> Result<Self, FileError> {
         Ok(Self {
             boot_id: boot_id(host)?.unwrap_or_default(),
             probing,
             vfs,
-            up,
             ..Self::default()
         })
     }
 
-    /// With what another apply, which did not end, found before: the first look counts.
+    /// With what applies before this one found in this boot: the first look counts. What an apply
+    /// has only for itself, whether drivers were kept away and devices named, counts until it ends.
     pub fn after(mut self, earlier: Option<Self>) -> Self {
-        let Some(earlier) = earlier.filter(|earlier| !earlier.ended) else {
+        let Some(earlier) = earlier else {
             return self;
         };
-        self.is_being_named = earlier.is_being_named;
-        self.was_killed = earlier.is_being_named;
-        self.probing = earlier.probing;
+        if !earlier.ended {
+            self.is_being_named = earlier.is_being_named;
+            self.was_killed = earlier.is_being_named;
+            self.probing = earlier.probing;
+        }
         self.vfs = earlier.vfs;
-        self.up = earlier.up;
+        self.brought_up |= earlier.brought_up;
         for (index, given) in earlier.given {
             self.given.entry(index).or_default().extend(given);
         }
@@ -206,30 +209,31 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_counts_until_an_apply_ends() {
+    fn the_first_look_counts_in_a_boot() {
         let machine = machine();
         let host = machine.host();
         assert_eq!(read(&host, pf()).unwrap(), None);
-        let mut first = Originals::of(&host, true, 0, Some(false)).unwrap();
+        let mut first = Originals::of(&host, true, 0).unwrap();
         first.drivers.insert(1, None);
+        first.brought_up = true;
         first.write(&host, pf()).unwrap();
         assert!(was_probing(&host, pf()));
         // The next one finds a half-done host.
-        let mut second = Originals::of(&host, false, 7, Some(true)).unwrap();
+        let mut second = Originals::of(&host, false, 7).unwrap();
         second.drivers.insert(1, Some("mlx5_core".to_owned()));
         second.drivers.insert(2, None);
         let mut second = second.after(read(&host, pf()).unwrap());
-        assert_eq!(
-            (second.probing, second.vfs, second.up),
-            (true, 0, Some(false))
-        );
+        assert_eq!((second.probing, second.vfs), (true, 0));
+        assert!(second.brought_up);
         assert_eq!(second.drivers, [(1, None), (2, None)].into());
         second.ended = true;
         second.write(&host, pf()).unwrap();
+        // From here on who keeps drivers away means it, and the way back is still the whole one.
         assert!(!was_probing(&host, pf()));
-        let third = Originals::of(&host, false, 7, Some(true)).unwrap();
+        let third = Originals::of(&host, false, 7).unwrap();
         let third = third.after(read(&host, pf()).unwrap());
-        assert_eq!((third.probing, third.vfs), (false, 7));
+        assert_eq!((third.probing, third.vfs), (false, 0));
+        assert_eq!(third.drivers.len(), 2);
         assert_eq!(all(&host).unwrap().len(), 1);
         forget(&host, pf()).unwrap();
         assert!(all(&host).unwrap().is_empty());
@@ -238,7 +242,7 @@ mod tests {
     #[test]
     fn another_boot_and_what_is_no_record() {
         let machine = machine();
-        let originals = Originals::of(&machine.host(), true, 0, None).unwrap();
+        let originals = Originals::of(&machine.host(), true, 0).unwrap();
         originals.write(&machine.host(), pf()).unwrap();
         let machine = machine.file("proc/sys/kernel/random/boot_id", "two\n");
         assert!(!was_probing(&machine.host(), pf()));

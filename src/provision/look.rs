@@ -3,9 +3,9 @@
 //! Nothing is changed, and no attribute is read that takes the lock of a device: whoever creates
 //! VFs meanwhile is not waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Document, Firmware, Match};
+use super::document::{Document, Firmware, Match, PfEntry};
 use super::firmware::standing;
 use super::journal;
 use super::observed::{Found, HostState, Observed, PfState};
@@ -16,11 +16,12 @@ use crate::pci::device::rdma_names;
 use crate::pci::{function, msix, vpd};
 use crate::rdma::boot;
 use crate::sriov::link_layer::LinkLayer;
-use crate::sriov::pf::{self, Pf};
+use crate::sriov::pf::{self, Pf, Vf};
 use crate::sriov::report::{self, Report};
 use crate::sriov::uplink::{self, Uplink, UplinkError};
-use crate::sriov::usage::{self, UsageError};
-use crate::sriov::{count, eswitch, ipoib, vf_side};
+use crate::sriov::usage::{self, How, UsageError, Use};
+use crate::sriov::vf_side::{self, VfSide};
+use crate::sriov::{count, eswitch, ipoib};
 use crate::types::{DeviceId, Guid, IfName, Mac, PciAddr};
 
 /// Why a host could not be looked at.
@@ -66,12 +67,39 @@ pub fn planned(host: &Host, document: &Document) -> Result<(Observed, Plan), Loo
     Ok((observed, second))
 }
 
+/// The VFs whose driver is at work to start: they have one, and what it makes is nowhere yet. Who
+/// may not look everywhere is told of none.
+pub fn starting(host: &Host, observed: &Observed) -> BTreeSet<(PciAddr, u16)> {
+    let mut starting = BTreeSet::new();
+    for state in observed.pfs.iter().filter_map(Found::one) {
+        let is_out_of_sight = |vf: &&Vf| {
+            let side = state.sides.get(&vf.index);
+            side.is_some_and(VfSide::is_out_of_sight)
+        };
+        let vfs: Vec<Vf> = state
+            .pf
+            .vfs
+            .iter()
+            .filter(is_out_of_sight)
+            .copied()
+            .collect();
+        let usage = usage::look(host, &state.pf, &vfs).ok();
+        let Some(usage) = usage.filter(|usage| usage.hidden == 0) else {
+            continue;
+        };
+        let nowhere = |each: &&Use| matches!(each.how, How::Unseen { .. });
+        let uses = usage.uses.iter().filter(nowhere);
+        starting.extend(uses.map(|each| (state.pf.address, each.vf.index)));
+    }
+    starting
+}
+
 /// Looks at what a document is about.
 ///
 /// # Errors
 /// [`LookError`].
 pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
-    let pfs = pf::list(host.sysfs())?;
+    let mut pfs = pf::list(host.sysfs())?;
     let wants = |is: fn(&Match) -> bool| document.pfs.iter().any(|entry| is(&entry.function));
     let wants_mac = wants(|function| function.perm_mac.is_some());
     let wants_serial = wants(|function| function.serial.is_some());
@@ -83,14 +111,32 @@ pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
         }
         marks.push(of_pf);
     }
-    let meant: Vec<Vec<usize>> = document
-        .pfs
-        .iter()
-        .map(|entry| {
+    let meant = |pfs: &[Pf], marks: &[Marks]| -> Vec<Vec<usize>> {
+        let of_entry = |entry: &PfEntry| {
             let fits = |at: &usize| marks[*at].fit(pfs[*at].address, &entry.function);
             (0..pfs.len()).filter(fits).collect()
-        })
-        .collect();
+        };
+        document.pfs.iter().map(of_entry).collect()
+    };
+    let mut found = meant(&pfs, &marks);
+    if found.iter().any(Vec::is_empty) {
+        // One whose firmware has SR-IOV switched off is a PF that offers no VFs.
+        for pf in pf::without_vfs(host.sysfs())? {
+            let mut of_pf = Marks::of(host, &pf, wants_mac)?;
+            if wants_serial {
+                of_pf.serial = vpd::serial(host.sysfs(), pf.address);
+            }
+            marks.push(of_pf);
+            pfs.push(pf);
+        }
+        let all = meant(&pfs, &marks);
+        for (found, all) in found.iter_mut().zip(all) {
+            if found.is_empty() {
+                *found = all;
+            }
+        }
+    }
+    let meant = found;
     let mut only: Vec<usize> = meant
         .iter()
         .filter_map(|at| match at[..] {

@@ -37,7 +37,7 @@ pub enum Problem {
         wanted: LinkLayer,
     },
     /// The firmware offers fewer VFs than are wanted.
-    #[error("{wanted} VFs are declared, and the firmware of the PF offers {offered}")]
+    #[error("{wanted} VFs are declared, and {}", offers(*.offered))]
     TooFewOffered {
         /// What is declared.
         wanted: u16,
@@ -128,6 +128,27 @@ pub enum Problem {
     /// The kernel does not have a module.
     #[error("the running kernel has no module {0}")]
     NoModule(String),
+}
+
+impl Problem {
+    /// Whether it may pass with time alone: at boot, devices come one after the other.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Absent
+                | Self::NoDriver
+                | Self::UnknownLayer
+                | Self::NoIdentity { .. }
+                | Self::NoUplink
+        )
+    }
+}
+
+fn offers(offered: u16) -> String {
+    match offered {
+        0 => "the firmware of the PF, or the BIOS, has SR-IOV switched off".to_owned(),
+        offered => format!("the firmware of the PF offers {offered}"),
+    }
 }
 
 fn listed(addresses: &[PciAddr]) -> String {

@@ -9,8 +9,9 @@ use super::observed::PfState;
 use super::plan::{Action, Block, Class, Reason, Step, Target};
 use crate::kernel::Host;
 use crate::rdma::boot;
+use crate::sriov::pf::{self, Pf, Vf};
+use crate::sriov::usage;
 use crate::sriov::wish::current;
-use crate::sriov::{pf, usage};
 use crate::types::{DriverName, EswitchMode, NetnsMode};
 use crate::wire::link::vf::VfSetting;
 
@@ -38,15 +39,36 @@ pub fn planned(host: &Host) -> Result<(Vec<PfState>, Vec<Step>), LookError> {
         if !originals.vectors.is_empty() {
             look::ask_vectors(host, state)?;
         }
-        let wanted = undo(state, originals);
-        if wanted.iter().all(|step| step.class == Class::Safe) {
-            steps.extend(wanted);
-            continue;
+        let mut wanted = undo(state, originals);
+        if wanted.iter().any(|step| step.class != Class::Safe) {
+            state.usage = Some(usage::look(host, &state.pf, &state.pf.vfs)?);
+            wanted = undo(state, originals);
         }
-        state.usage = Some(usage::look(host, &state.pf, &state.pf.vfs)?);
-        steps.extend(undo(state, originals));
+        if originals.brought_up && state.up == Some(true) {
+            wanted.push(down(host, &state.pf, &wanted)?);
+        }
+        steps.extend(wanted);
     }
     Ok((states, steps))
+}
+
+/// The interface of a PF is switched off again, behind everything else, unless somebody uses it.
+fn down(host: &Host, pf: &Pf, before: &[Step]) -> Result<Step, LookError> {
+    let itself = Vf {
+        index: 0,
+        address: pf.address,
+    };
+    let is_used = !usage::look(host, pf, &[itself])?.uses.is_empty();
+    let is_kept = before.iter().any(|step| step.blocked.is_some());
+    let blocked = match (is_used, is_kept) {
+        (true, _) => Some(Block::InUse),
+        (false, true) => Some(Block::Earlier),
+        (false, false) => None,
+    };
+    Ok(Step {
+        blocked,
+        ..Step::safe(Target::Pf(pf.address), Action::BringDown, Reason::WasBefore)
+    })
 }
 
 fn mode(host: &Host) -> Result<Option<Step>, LookError> {
@@ -67,7 +89,8 @@ fn undo(state: &PfState, originals: &Originals) -> Vec<Step> {
     let pf = Target::Pf(state.pf.address);
     let now = state.pf.vfs.len();
     let mut steps = Vec::new();
-    if originals.probing && !state.probing {
+    // One that has ended put it back; what it is since then is somebody's wish.
+    if originals.probing && !originals.ended && !state.probing {
         let on = Action::Probing { to: true };
         steps.push(Step::safe(pf, on, Reason::WasBefore));
     }
@@ -208,7 +231,6 @@ fn of_vf(state: &PfState, originals: &Originals, index: u16) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sriov::pf::{Pf, Vf};
     use crate::sriov::usage::{How, Usage, Use};
     use crate::sriov::vf_side::VfSide;
     use crate::wire::link::vf::Vf as Told;

@@ -1,11 +1,15 @@
 //! Giving many VFs of a PF what they are to have: one conversation, and one look at the end.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::change::{self, ChangeError};
+use super::guid_holder::{self, Holder};
 use super::pf::{Pf, Vf};
 use super::report;
 use super::uplink;
 use super::wish::{Wish, current};
 use crate::kernel::Host;
+use crate::types::{Guid, PciAddr};
 use crate::wire::link::message::set_vf;
 use crate::wire::link::vf::VfSetting;
 
@@ -16,15 +20,51 @@ pub type Gift = (Vf, Vec<VfSetting>);
 ///
 /// What the PF takes at once is read back in one go: asking a PF after each setting costs more
 /// than the settings, with many VFs. A VF that has not got everything so is changed by itself,
-/// which knows other ways, and why it failed.
-pub fn give(host: &Host, pf: &Pf, gifts: &[Gift]) -> Vec<Result<(), ChangeError>> {
-    let given = at_once(host, pf, gifts).unwrap_or_else(|| vec![false; gifts.len()]);
-    let both = gifts.iter().zip(given);
-    both.map(|((vf, settings), is_given)| match is_given {
-        true => Ok(()),
-        false => alone(host, pf, *vf, settings),
-    })
-    .collect()
+/// which knows other ways, and why it failed. Nobody gets a GUID that another has, except from the
+/// VFs of `changing`, which are about to be given others.
+pub fn give(
+    host: &Host,
+    pf: &Pf,
+    gifts: &[Gift],
+    changing: &BTreeSet<PciAddr>,
+) -> Vec<Result<(), ChangeError>> {
+    let mut excused = changing.clone();
+    excused.extend(gifts.iter().map(|(vf, _)| vf.address));
+    let guids = gifts.iter().flat_map(|(_, settings)| settings);
+    let guids = guids.filter_map(|setting| guid(*setting)).collect();
+    let mut taken: BTreeMap<Guid, Holder> = guid_holder::taken(host, &excused, &guids)
+        .into_iter()
+        .collect();
+    let mut outcomes = BTreeMap::new();
+    let mut free = Vec::new();
+    for (at, (vf, settings)) in gifts.iter().enumerate() {
+        let mut guids = settings.iter().filter_map(|setting| guid(*setting));
+        match guids.find_map(|guid| taken.remove_entry(&guid)) {
+            Some((guid, holder)) => {
+                outcomes.insert(at, Err(ChangeError::Taken { guid, holder }));
+            }
+            None => free.push((at, (*vf, settings.clone()))),
+        }
+    }
+    let (at, free): (Vec<usize>, Vec<Gift>) = free.into_iter().unzip();
+    let given = at_once(host, pf, &free).unwrap_or_else(|| vec![false; free.len()]);
+    for ((at, (vf, settings)), is_given) in at.into_iter().zip(&free).zip(given) {
+        let outcome = match is_given {
+            true => Ok(()),
+            false => alone(host, pf, *vf, settings),
+        };
+        outcomes.insert(at, outcome);
+    }
+    outcomes.into_values().collect()
+}
+
+/// The GUID that a VF would go by.
+fn guid(setting: VfSetting) -> Option<Guid> {
+    match setting {
+        VfSetting::NodeGuid(guid) | VfSetting::PortGuid(guid) => Some(guid),
+        _ => None,
+    }
+    .filter(|guid| guid.is_assignable())
 }
 
 /// Which VFs have all; `None` where the PF cannot be spoken to.

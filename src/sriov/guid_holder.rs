@@ -1,6 +1,6 @@
 //! `Holder`: who has a GUID already. Two with one GUID break the subnet for both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::link_layer::LinkLayer;
 use super::pf::{self, Pf, Vf};
@@ -51,6 +51,43 @@ pub fn find(
         .or_else(|| in_use(host, vf, guids))
 }
 
+/// Those of `guids` that somebody has, and who, whatever their number at the price of one look
+/// around. The VFs of `excused` may have them: they are about to be given others.
+///
+/// # Errors
+/// None: what cannot be looked at is left out, as by [`find`].
+pub fn taken(
+    host: &Host,
+    excused: &BTreeSet<PciAddr>,
+    guids: &BTreeSet<Guid>,
+) -> Vec<(Guid, Holder)> {
+    let mut taken = Vec::new();
+    if guids.is_empty() {
+        return taken;
+    }
+    let has = |own: [Option<Guid>; 2]| own.into_iter().flatten().find(|guid| guids.contains(guid));
+    let mut pfs = pf::list(host.sysfs()).unwrap_or_default();
+    pfs.retain(|pf| pf.vfs.iter().any(|vf| !excused.contains(&vf.address)));
+    let reports = report::of_all(host, &pfs).unwrap_or_default();
+    for (pf, report) in pfs.iter().zip(reports) {
+        let Ok(report) = report else { continue };
+        for vf in &pf.vfs {
+            let is_proof = !report.unproven.contains(&vf.index) && !excused.contains(&vf.address);
+            let told = report.told.get(&vf.index).filter(|_| is_proof);
+            let guid = told.and_then(|told| has([told.node_guid, told.port_guid]));
+            let holder = Holder::Vf {
+                pf: pf.address,
+                vf: *vf,
+            };
+            taken.extend(guid.map(|guid| (guid, holder)));
+        }
+    }
+    taken.extend(devices(host, &has, &|function| {
+        function.is_some_and(|function| excused.contains(&function))
+    }));
+    taken
+}
+
 fn among(pf: &Pf, report: &Report, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
     let is_proof = |vf: &&Vf| **vf != except && !report.unproven.contains(&vf.index);
     let others = pf.vfs.iter().filter(is_proof);
@@ -74,25 +111,36 @@ fn elsewhere(host: &Host, pf: &Pf, except: Vf, guids: &[Guid]) -> Option<(Guid, 
 }
 
 fn in_use(host: &Host, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
+    let has = |own| held(guids, own);
+    let is_itself = |function| function == Some(except.address);
+    devices(host, &has, &is_itself).next()
+}
+
+/// The RDMA devices of the namespace that sysfs belongs to, as far as `has` finds a GUID among
+/// theirs and whoever they are of is not `excused`.
+fn devices<'a>(
+    host: &'a Host,
+    has: &'a dyn Fn([Option<Guid>; 2]) -> Option<Guid>,
+    excused: &'a dyn Fn(Option<PciAddr>) -> bool,
+) -> impl Iterator<Item = (Guid, Holder)> + 'a {
     let sysfs = host.sysfs();
-    let names = sysfs.list_if_there("class/infiniband").ok()?;
-    if names.is_empty() {
-        return None;
-    }
-    let listed = node_guids(host);
-    names.into_iter().find_map(|name| {
+    let names = sysfs.list_if_there("class/infiniband").unwrap_or_default();
+    let listed = match names.is_empty() {
+        true => BTreeMap::new(),
+        false => node_guids(host),
+    };
+    names.into_iter().filter_map(move |name| {
         let node_guid = match listed.get(&name) {
             Some(guid) => *guid,
             None => vf_side::node_guid(sysfs, CLASS, &name),
         };
-        let node = held(guids, [node_guid, None]);
-        let guid = node.or_else(|| {
+        let guid = has([node_guid, None]).or_else(|| {
             let port = vf_side::port_guid(sysfs, CLASS, &name, FIRST_PORT);
-            held(guids, [port, None])
+            has([port, None])
         })?;
         // Whose it is matters for the one that has the GUID, not for a hundred others.
         let function = function::of_member(sysfs, "infiniband", &name).ok()?;
-        (function != Some(except.address)).then_some((guid, Holder::Device { name }))
+        (!excused(function)).then_some((guid, Holder::Device { name }))
     })
 }
 
@@ -118,7 +166,6 @@ mod tests {
     use super::*;
     use crate::kernel::fake::Machine;
     use crate::wire::link::vf::Vf as Told;
-    use std::collections::BTreeSet;
 
     #[test]
     fn a_sibling_and_a_stranger_but_not_itself() {
@@ -178,5 +225,16 @@ mod tests {
         // What a vendor's file says of VF 2 may be another's.
         assert_eq!(who(0x23), None);
         assert_eq!(find(&host, &pf, &report, vf(0), &[]), None);
+        // Many at once: the device outside is a holder, the VF that is about to change is none.
+        let guids = BTreeSet::from([0x11, 0x12, 0x99].map(Guid::new));
+        let changing = BTreeSet::from([vf(0).address]);
+        let outside = Holder::Device {
+            name: "mlx5_0".to_owned(),
+        };
+        assert_eq!(
+            taken(&host, &changing, &guids),
+            [(Guid::new(0x11), outside)]
+        );
+        assert_eq!(taken(&host, &BTreeSet::new(), &guids).len(), 2);
     }
 }

@@ -94,6 +94,29 @@ pub fn others(sysfs: &Sysfs, except: Option<PciAddr>) -> Result<Vec<Pf>, SysfsEr
     Ok(pfs)
 }
 
+/// The functions that have an interface or an RDMA device, and no VFs to offer: where firmware or
+/// BIOS have SR-IOV switched off, the kernel does not make the files of it.
+///
+/// # Errors
+/// [`SysfsError`].
+pub fn without_vfs(sysfs: &Sysfs) -> Result<Vec<Pf>, SysfsError> {
+    let mut pfs = Vec::new();
+    for address in function::addresses(sysfs)? {
+        let folder = function::folder(address);
+        let is_for_networks = ["net", "infiniband"]
+            .iter()
+            .any(|class| sysfs.exists(folder.join(class)));
+        if is_for_networks && function::role(sysfs, address)? == Role::Plain {
+            pfs.push(Pf {
+                address,
+                total_vfs: 0,
+                vfs: Vec::new(),
+            });
+        }
+    }
+    Ok(pfs)
+}
+
 /// The PF of a VF, and the VF; `None` when the function is no VF, or is not any more.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::{From, others};
 use crate::cli::vf::{plain, unselected};
 use crate::cli::{Context, Failure};
 use crate::kernel::LockError;
-use crate::provision::apply::{self, Applied, ApplyError, Order};
+use crate::provision::apply::{self, Applied, ApplyError, Failed, Order, StepError};
 use crate::provision::document::Disruptive;
 use crate::provision::look;
 use crate::provision::plan::{Block, Class};
@@ -95,6 +95,7 @@ impl Apply {
             let looked = look::planned(cx.host, &document);
             let (observed, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
             others(cx, &observed, &document);
+            let found = self.extent.order(cx)?.meant(found);
             return Ok(cx.view.rows(&plan::rows(&found))?);
         }
         let order = self.extent.order(cx)?;
@@ -122,7 +123,9 @@ pub(super) fn told(
             let status = match &error {
                 ApplyError::Lock(LockError::Busy { .. }) => LOCKED,
                 ApplyError::Unconfirmed(_) => IN_USE,
-                ApplyError::Lock(LockError::File(_)) | ApplyError::Look(_) => FAILED,
+                ApplyError::Lock(LockError::File(_))
+                | ApplyError::NotListed(_)
+                | ApplyError::Look(_) => FAILED,
             };
             cx.view.nothing()?;
             let said = explain::provision::unapplied(&error, looks);
@@ -147,8 +150,13 @@ fn ended(done: &Applied, looks: &str) -> Result<(), Failure> {
     }
     said.extend(explain::provision::left(&done.left, looks));
     let nothing = done.done.is_empty();
-    let status = if done.failed.iter().any(|failed| failed.error.is_late()) {
+    let is_late = done.is_late || done.failed.iter().any(|failed| failed.error.is_late());
+    let is_locked =
+        |failed: &Failed| matches!(failed.error, StepError::Lock(LockError::Busy { .. }));
+    let status = if is_late {
         LATE
+    } else if nothing && !done.failed.is_empty() && done.failed.iter().all(is_locked) {
+        LOCKED
     } else if !done.failed.is_empty() || !done.left.troubles.is_empty() {
         if nothing { FAILED } else { PARTLY }
     } else if blocked.iter().any(|step| {

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::apply::{Extent, told};
 use crate::cli::{Context, Failure};
-use crate::provision::plan::Plan;
 use crate::provision::{apply, rollback};
 use crate::view::explain;
 use crate::view::provision::meter::Meter;
@@ -29,10 +28,7 @@ impl Rollback {
         if cx.dry_run {
             let looked = rollback::planned(cx.host);
             let (_, steps) = looked.map_err(|error| explain::provision::unseen(&error))?;
-            let found = Plan {
-                steps,
-                ..Plan::default()
-            };
+            let found = self.extent.order(cx)?.meant(steps.into());
             return Ok(cx.view.rows(&plan::rows(&found))?);
         }
         let order = self.extent.order(cx)?;

@@ -36,19 +36,20 @@ impl Status {
         let document = self.from.read(cx)?;
         let wait = Duration::from_secs(self.wait.unwrap_or_default().into());
         let deadline = Instant::now() + wait;
-        let (observed, plan) = loop {
+        let (observed, plan, starting) = loop {
             let looked = look::planned(cx.host, &document);
             let (observed, plan) = looked.map_err(|error| explain::provision::unseen(&error))?;
+            let starting = look::starting(cx.host, &observed);
             let left = deadline.saturating_duration_since(Instant::now());
-            if plan.is_empty() || left.is_zero() {
-                break (observed, plan);
+            if plan.is_empty() && starting.is_empty() || left.is_zero() {
+                break (observed, plan, starting);
             }
             thread::sleep(PAUSE.min(left));
         };
         let claims = managers::claims(cx.host, &mut |_| {});
-        cx.view
-            .rows(&status::rows(&document, &observed, &plan, &claims))?;
-        if plan.is_empty() {
+        let rows = status::rows(&document, &observed, &plan, &starting, &claims);
+        cx.view.rows(&rows)?;
+        if plan.is_empty() && starting.is_empty() {
             return Ok(());
         }
         let troubles = plan.troubles.iter().map(explain::provision::trouble);

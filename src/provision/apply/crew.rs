@@ -1,5 +1,6 @@
 //! `Crew`: the steps of several PFs, all at once, then drivers for their VFs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::kernel::{Host, Lock, LockError};
 use crate::provision::observed::PfState;
 use crate::provision::plan::{Action, Class, Step, Target};
 use crate::rdma::lease::locks;
-use crate::types::DeviceId;
+use crate::types::{DeviceId, PciAddr};
 
 /// What the steps are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +37,10 @@ impl Crew<'_> {
         for state in states {
             self.firmware(state, steps, applied);
         }
+        let changing = self.changing(states, steps);
         let works: Vec<pf::Work<'_>> = states
             .iter()
-            .filter_map(|state| self.of_one(state, steps, applied))
+            .filter_map(|state| self.of_one(state, steps, &changing, applied))
             .collect();
         let mut vf_locks = Vec::new();
         let mut begun = Vec::new();
@@ -54,23 +56,31 @@ impl Crew<'_> {
                 }
             }
         }
-        let outcomes: Vec<pf::Outcome> = thread::scope(|scope| {
-            let prepare = |work: &&pf::Work<'_>| work.prepare();
-            let threads: Vec<_> = begun
-                .iter()
-                .map(|work| scope.spawn(move || prepare(work)))
+        // The PFs of one card share its firmware: one after the other.
+        let mut cards: BTreeMap<PciAddr, Vec<&pf::Work<'_>>> = BTreeMap::new();
+        for work in begun {
+            let card = cards.entry(work.state.pf.address.first());
+            card.or_default().push(work);
+        }
+        let outcomes: Vec<(&pf::Work<'_>, pf::Outcome)> = thread::scope(|scope| {
+            let threads: Vec<_> = cards
+                .values()
+                .map(|works| scope.spawn(|| works.iter().map(|work| work.prepare()).collect()))
                 .collect();
             let ends = threads.into_iter().map(thread::ScopedJoinHandle::join);
-            ends.map(Result::unwrap_or_default).collect()
+            let outcomes = ends.map(|ended: thread::Result<Vec<_>>| ended.unwrap_or_default());
+            let each = cards.values().zip(outcomes);
+            each.flat_map(|(works, outcomes)| works.iter().copied().zip(outcomes))
+                .collect()
         });
         let mut jobs = Vec::new();
-        for (work, outcome) in begun.iter().zip(outcomes) {
+        for (work, outcome) in outcomes {
             applied.done.extend(outcome.done);
             applied.failed.extend(outcome.failed);
-            jobs.extend(outcome.drivers.into_iter().map(|step| (*work, step)));
+            jobs.extend(outcome.drivers.into_iter().map(|step| (work, step)));
         }
         drivers::bind(self.host, &jobs, self.wait, self.watcher, applied);
-        for work in begun {
+        for work in cards.into_values().flatten() {
             let target = Target::Pf(work.state.pf.address);
             if !has_failed(applied, work.state)
                 && let Err(error) = work.end()
@@ -101,11 +111,30 @@ impl Crew<'_> {
         }
     }
 
+    /// The VFs that are there and will go by something else, or not be there any more.
+    fn changing(&self, states: &[&PfState], steps: &[Step]) -> BTreeSet<PciAddr> {
+        let steps = steps.iter().filter(|step| self.order.does(step));
+        let of_step = |step: &Step| {
+            let pf = step.target.pf()?;
+            let state = states.iter().find(|state| state.pf.address == pf)?;
+            let vfs = state.pf.vfs.iter();
+            let changes = |index| match (&step.action, step.target) {
+                (Action::Remove { .. }, _) => true,
+                (Action::Set { .. }, Target::Vf(_, own)) => own == index,
+                _ => false,
+            };
+            let vfs = vfs.filter(|vf| changes(vf.index));
+            Some(vfs.map(|vf| vf.address).collect::<Vec<_>>())
+        };
+        steps.filter_map(of_step).flatten().collect()
+    }
+
     /// The work on one PF, if there is any.
     fn of_one<'a>(
         &'a self,
         state: &'a PfState,
         steps: &'a [Step],
+        changing: &'a BTreeSet<PciAddr>,
         applied: &Applied,
     ) -> Option<pf::Work<'a>> {
         let pf = state.pf.address;
@@ -124,7 +153,8 @@ impl Crew<'_> {
             state,
             steps,
             wait: self.wait,
-            records: self.purpose == Purpose::Forward,
+            changing,
+            purpose: self.purpose,
             watcher: self.watcher,
         })
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::interface_names;
 use super::naming::{self, Naming};
 use super::pf::Work;
 use super::{Applied, StepError, Watcher, failed, take};
@@ -61,7 +62,7 @@ pub(super) fn bind(
             (Ok(None), _) => take(applied, watcher, step, Err(StepError::NotSo)),
         }
     }
-    let tasks: Vec<Task<'_>> = jobs
+    let mut tasks: Vec<Task<'_>> = jobs
         .iter()
         .filter_map(|(_, step)| {
             let Target::Vf(address, index) = step.target else {
@@ -98,7 +99,7 @@ pub(super) fn bind(
         if let Err(error) = journal::set_being_named(host, *address, true) {
             let target = Target::Pf(*address);
             applied.failed.push(failed(target, None, error.into()));
-            return;
+            tasks.retain(|task| task.pf.address != *address);
         }
     }
     let mut ears = Ears::open(host);
@@ -165,7 +166,12 @@ fn put_in_order(host: &Host, mut vfs: Vec<(PciAddr, Vf)>) -> Result<(), (PciAddr
     vfs.dedup();
     let functions: Vec<PciAddr> = vfs.iter().map(|(_, vf)| vf.address).collect();
     let first = vfs.first().map(|(pf, _)| *pf);
-    if let (Some(pf), Err(error)) = (first, naming::in_order(host, &functions)) {
+    let ordered =
+        naming::in_order(host, &functions).and_then(|()| match naming::is_udev_there(host) {
+            true => Ok(()),
+            false => interface_names::in_order(host, &functions),
+        });
+    if let (Some(pf), Err(error)) = (first, ordered) {
         return Err((pf, error));
     }
     for pf in marked {

@@ -5,6 +5,7 @@ use crate::kernel::module_loader::LoadError;
 use crate::kernel::{FileError, LockError, NetlinkError, SysfsError};
 use crate::netdev::NetdevError;
 use crate::pci::appearance::Equipment;
+use crate::pci::driver::DriverError;
 use crate::provision::firmware::FirmwareError;
 use crate::rdma::RdmaError;
 use crate::rdma::mode::ModeError;
@@ -89,12 +90,18 @@ pub enum StepError {
 impl StepError {
     /// Whether it is a matter of time.
     pub fn is_late(&self) -> bool {
-        matches!(
-            self,
-            Self::Lacks(_)
-                | Self::Write(BoundedError::Stuck { .. })
-                | Self::Count(CountError::Write(BoundedError::Stuck { .. }))
-        )
+        matches!(self, Self::Lacks(_)) || self.is_stuck()
+    }
+
+    /// Whether the kernel has not come back: what was to be done may still be done.
+    pub fn is_stuck(&self) -> bool {
+        let write = match self {
+            Self::Write(error)
+            | Self::Count(CountError::Write(error))
+            | Self::Binding(BindingError::Driver(DriverError::Write(error))) => error,
+            _ => return false,
+        };
+        matches!(write, BoundedError::Stuck { .. })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::StepError;
 use crate::kernel::Host;
-use crate::provision::firmware::{Access, Attempts, LinkType, Wish};
+use crate::provision::firmware::{Access, Attempts, FirmwareError, LinkType, Wish};
 use crate::provision::plan::{Action, Step};
 use crate::types::PciAddr;
 
@@ -24,6 +24,21 @@ pub(super) fn set(host: &Host, pf: PciAddr, steps: &[&Step]) -> Result<(), StepE
     attempts.begin(host, pf, &changes)?;
     let outcome = access.set(pf, &changes)?;
     Ok(attempts.end(host, pf, outcome)?)
+}
+
+/// Forgets what was changed and has come: the next change is a first one again. `steps` are those
+/// that are left to a PF without troubles, whose firmware was asked where it had to be.
+pub(super) fn settle(host: &Host, pf: PciAddr, steps: &[Step]) -> Result<(), FirmwareError> {
+    let mut attempts = Attempts::read(host)?;
+    let mut come = attempts.of(pf);
+    let own = steps.iter().filter(|step| step.target.pf() == Some(pf));
+    for step in own {
+        if let Action::SetFirmware { key, .. } | Action::ResetFirmware { key, .. } = &step.action {
+            come.retain(|each| each != key);
+        }
+    }
+    let come: Vec<&str> = come.iter().map(String::as_str).collect();
+    attempts.settle(host, pf, &come)
 }
 
 /// What a step changes, if it is one of these.

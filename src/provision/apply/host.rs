@@ -7,15 +7,24 @@ use crate::provision::journal;
 use crate::provision::plan::{Action, Step};
 use crate::rdma::mode::{self, USUAL_PATIENCE, Wait};
 use crate::rdma::persist;
+use crate::types::NetnsMode;
 
 /// Does a step on the way back.
 pub(super) fn take_back(host: &Host, step: &Step) -> Result<(), StepError> {
     if let Action::PersistNetns { to, .. } = &step.action {
-        let files = persist::plan(host, *to)?;
-        persist::write(host, &files)?;
+        persisted(host, *to)?;
         journal::forget_mode(host)?;
     }
     Ok(())
+}
+
+fn persisted(host: &Host, to: NetnsMode) -> Result<(), StepError> {
+    let files = persist::plan(host, to)?;
+    persist::write(host, &files)?;
+    match persist::plan(host, to)?.is_empty() {
+        true => Ok(()),
+        false => Err(StepError::NotSo),
+    }
 }
 
 pub(super) fn carry_out(host: &Host, step: &Step) -> Result<(), StepError> {
@@ -29,12 +38,7 @@ pub(super) fn carry_out(host: &Host, step: &Step) -> Result<(), StepError> {
         }
         Action::PersistNetns { from, to } => {
             journal::keep_mode(host, *from)?;
-            let files = persist::plan(host, *to)?;
-            persist::write(host, &files)?;
-            match persist::plan(host, *to)?.is_empty() {
-                true => Ok(()),
-                false => Err(StepError::NotSo),
-            }
+            persisted(host, *to)
         }
         Action::SetNetns { to, .. } => {
             let mut conn = host.rdma()?;

@@ -5,6 +5,7 @@ mod drivers;
 mod error;
 mod firmware;
 mod host;
+mod interface_names;
 mod naming;
 mod order;
 mod pf;
@@ -13,16 +14,16 @@ mod progress;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::document::Document;
+use super::document::{Document, Firmware};
 use super::look::{self, LookError};
 use super::observed::{Found, Observed, PfState};
-use super::plan::{Action, Class, Plan, Step, Target};
+use super::plan::{Action, Class, Step, Target};
 use super::{journal, rollback};
 use crate::kernel::lock::Lifetime;
 use crate::kernel::{Host, Lock, LockError};
+use crate::pci::appearance::Ears;
 use crate::sriov::lock;
 use crate::types::PciAddr;
 use crew::{Crew, Purpose};
@@ -36,8 +37,8 @@ const LOCK: &str = "/run/rdmactl/provision.lock";
 /// How long a PF that another command works on is waited for.
 const PF_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Longest time between two looks for a PF that is not there yet.
-const PATROL: Duration = Duration::from_millis(200);
+/// A look for what is not there yet, without any sign of it: not all that matters is announced.
+const PATROL: Duration = Duration::from_secs(1);
 
 /// The lock of everything that applies or takes back.
 ///
@@ -59,13 +60,15 @@ pub fn apply(
 ) -> Result<Applied, ApplyError> {
     let _lock = locked(host, order.patience)?;
     let deadline = Instant::now() + document.policy.wait;
-    let (observed, plan) = arrived(host, document, order, deadline)?;
+    let (observed, plan) = look::planned(host, document)?;
+    order.is_listed(&observed)?;
     let mut applied = Applied::default();
     let on_record = journal::all(host).map_err(LookError::from)?;
     let mut records = on_record.iter().map(|(_, originals)| originals);
-    let does_any = plan.steps.iter().any(|step| order.does(step));
+    let does_any = plan.steps.iter().any(|step| order.does(step)) || order.late(&plan) > 0;
     if !does_any && records.all(|originals| !originals.is_being_named) {
         applied.left = order.meant(plan);
+        settle(host, document, &observed, &mut applied);
         applied.observed = Some(observed);
         close(host, order, &mut applied);
         return Ok(applied);
@@ -76,10 +79,6 @@ pub fn apply(
     for step in of_host.filter(|step| step.target == Target::Host) {
         take(&mut applied, watcher, step, host::carry_out(host, step));
     }
-    let _locks = pfs_locked(host, order, &plan.steps, &mut applied);
-    // Nobody else of this program changes these PFs from here on: what is there now counts.
-    let (observed, plan) = look::planned(host, document)?;
-    let states: Vec<&PfState> = observed.pfs.iter().filter_map(Found::one).collect();
     let crew = Crew {
         host,
         order,
@@ -87,12 +86,45 @@ pub fn apply(
         purpose: Purpose::Forward,
         watcher,
     };
-    crew.work(&states, &plan.steps, &mut applied);
+    loop {
+        let (_, plan) = look::planned(host, document)?;
+        let _locks = pfs_locked(host, order, &plan.steps, &mut applied);
+        // Nobody else of this program changes these PFs from here on: what is there now counts.
+        let (observed, plan) = look::planned(host, document)?;
+        let states: Vec<&PfState> = observed.pfs.iter().filter_map(Found::one).collect();
+        let first = applied.done.len();
+        crew.work(&states, &plan.steps, &mut applied);
+        applied.sort(first, &plan.steps);
+        // Who is there does not wait for who is late, or comes with a module that was just loaded.
+        if !arrived(host, document, order, watcher, order.late(&plan), deadline)? {
+            break;
+        }
+    }
     let (observed, left) = look::planned(host, document)?;
+    applied.is_late = order.late(&left) > 0;
     applied.left = order.meant(left);
+    settle(host, document, &observed, &mut applied);
     applied.observed = Some(observed);
     close(host, order, &mut applied);
     Ok(applied)
+}
+
+/// Forgets settings of firmware that have come.
+fn settle(host: &Host, document: &Document, observed: &Observed, applied: &mut Applied) {
+    if document.policy.firmware != Firmware::Write {
+        return;
+    }
+    for state in observed.pfs.iter().filter_map(Found::one) {
+        let pf = state.pf.address;
+        let mut troubles = applied.left.troubles.iter();
+        if troubles.any(|trouble| trouble.pf == Some(pf)) {
+            continue;
+        }
+        if let Err(error) = firmware::settle(host, pf, &applied.left.steps) {
+            let target = Target::Pf(pf);
+            applied.failed.push(failed(target, None, error.into()));
+        }
+    }
 }
 
 /// Closes the records of PFs to which nothing is left to do: an autoprobe that is switched off from
@@ -142,7 +174,7 @@ pub fn roll_back(
     };
     crew.work(&states.iter().collect::<Vec<_>>(), &steps, &mut applied);
     let (states, steps) = rollback::planned(host)?;
-    let steps: Vec<Step> = steps.into_iter().filter(|step| order.means(step)).collect();
+    let steps = order.meant(steps.into()).steps;
     for state in &states {
         let pf = state.pf.address;
         let is_left = steps.iter().any(|step| step.target.pf() == Some(pf));
@@ -181,6 +213,10 @@ fn pfs_locked(host: &Host, order: &Order, steps: &[Step], applied: &mut Applied)
     let pfs: BTreeSet<PciAddr> = meant.filter_map(|step| step.target.pf()).collect();
     let mut locks = Vec::new();
     for pf in pfs {
+        let mut earlier = applied.failed.iter();
+        if earlier.any(|failed| failed.target.pf() == Some(pf)) {
+            continue;
+        }
         match lock::pf(host, pf, PF_PATIENCE) {
             Ok(lock) => locks.push(lock),
             Err(error) => {
@@ -192,25 +228,36 @@ fn pfs_locked(host: &Host, order: &Order, steps: &[Step], applied: &mut Applied)
     locks
 }
 
-/// Looks until every PF that must be there is, and has its driver.
+/// Looks until fewer than `before` things are missing that may still come; whether it came to that.
 fn arrived(
     host: &Host,
     document: &Document,
     order: &Order,
+    watcher: &dyn Watcher,
+    before: usize,
     deadline: Instant,
-) -> Result<(Observed, Plan), LookError> {
+) -> Result<bool, LookError> {
+    if before == 0 {
+        return Ok(false);
+    }
+    let mut ears = Ears::open(host);
+    let mut is_told = false;
     loop {
-        let (observed, plan) = look::planned(host, document)?;
-        let both = document.pfs.iter().zip(&observed.pfs);
-        let is_late = both.into_iter().any(|(entry, found)| match found {
-            Found::Nothing => !entry.optional && order.only.is_none(),
-            Found::One(state) => state.driver.is_none(),
-            Found::Several(_) => false,
-        });
-        if !is_late || Instant::now() >= deadline {
-            return Ok((observed, plan));
+        let (_, plan) = look::planned(host, document)?;
+        if order.late(&plan) < before {
+            return Ok(true);
         }
-        thread::sleep(PATROL);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            let late = order.meant(plan).troubles;
+            for trouble in late.iter().filter(|each| each.problem.may_pass()) {
+                watcher.tell(Event::Waits(trouble, left));
+            }
+        }
+        ears.rest(left.min(PATROL));
     }
 }
 

@@ -19,7 +19,7 @@ const FOLDERS: [&str; 5] = [
 const MAX_RULE: u64 = 64 * 1024;
 
 /// What stands for the number of a device while its number is another's.
-const ASIDE: &str = "aside";
+pub(super) const ASIDE: &str = "aside";
 
 /// Who names new RDMA devices after the kernel has numbered them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,13 @@ pub(super) enum Naming {
     Nobody,
 }
 
+/// Whether udev is at work, which names interfaces.
+pub(super) fn is_udev_there(host: &Host) -> bool {
+    host.path("/run/udev/control").exists()
+}
+
 pub(super) fn of(host: &Host) -> Naming {
-    if !host.path("/run/udev/control").exists() {
+    if !is_udev_there(host) {
         return Naming::Nobody;
     }
     let mut rules = FOLDERS.iter().map(|folder| {
@@ -52,13 +57,13 @@ pub(super) fn of(host: &Host) -> Naming {
 
 /// A name of the kernel: the driver's word and a number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Numbered {
+pub(super) struct Numbered {
     word: String,
     number: u32,
 }
 
 impl Numbered {
-    fn of(name: &str) -> Option<Self> {
+    pub(super) fn of(name: &str) -> Option<Self> {
         let word = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let number: u32 = name[word.len()..].parse().ok()?;
         let read = Self {
@@ -69,8 +74,17 @@ impl Numbered {
         (read.name() == name).then_some(read)
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{}{}", self.word, self.number)
+    }
+
+    /// The lowest one that nobody has.
+    pub(super) fn free(word: &str, is_free: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut numbers = (0..).map(|number| Self {
+            word: word.to_owned(),
+            number,
+        });
+        numbers.find(|each| is_free(&each.name()))
     }
 }
 
@@ -102,12 +116,8 @@ pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepErr
 fn brought_back(host: &Host, name: &str, word: &str) -> Result<Numbered, StepError> {
     let mut conn = host.rdma()?;
     let all = device::list(&mut conn)?;
-    let mut numbers = (0..).map(|number| Numbered {
-        word: word.to_owned(),
-        number,
-    });
-    let free = numbers.find(|each| all.iter().all(|device| device.name != each.name()));
-    let free = free.ok_or(StepError::NotSo)?;
+    let is_free = |name: &str| all.iter().all(|device| device.name != name);
+    let free = Numbered::free(word, is_free).ok_or(StepError::NotSo)?;
     rename(&mut conn, name, &free.name())?;
     Ok(free)
 }
@@ -121,7 +131,7 @@ fn rename(conn: &mut Conn, from: &str, to: &str) -> Result<(), StepError> {
 }
 
 /// The renames, one after the other, none of which meets a name that is taken.
-fn moves(now: &[Numbered]) -> Vec<(String, String)> {
+pub(super) fn moves(now: &[Numbered]) -> Vec<(String, String)> {
     let mut wanted = now.to_vec();
     wanted.sort();
     let mut now = now.to_vec();

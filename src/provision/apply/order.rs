@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::StepError;
 use crate::kernel::LockError;
 use crate::provision::look::LookError;
-use crate::provision::observed::Observed;
+use crate::provision::observed::{Found, Observed};
 use crate::provision::plan::{Action, Plan, Reason, Step, Target};
+use crate::provision::problem::Trouble;
 use crate::types::PciAddr;
 
 /// What is to be applied, beside the document.
@@ -42,13 +43,33 @@ impl Order {
         step.blocked.is_none() && self.means(step)
     }
 
-    /// The part of a plan that is meant.
-    pub(super) fn meant(&self, mut plan: Plan) -> Plan {
-        plan.steps.retain(|step| self.means(step));
-        if let Some(only) = &self.only {
-            plan.troubles
-                .retain(|trouble| trouble.pf.is_some_and(|pf| only.contains(&pf)));
+    /// How much of what is meant is missing, and may still come.
+    pub(super) fn late(&self, plan: &Plan) -> usize {
+        let meant = plan.troubles.iter().filter(|each| self.means_trouble(each));
+        meant.filter(|trouble| trouble.problem.may_pass()).count()
+    }
+
+    fn means_trouble(&self, trouble: &Trouble) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|only| trouble.pf.is_some_and(|pf| only.contains(&pf)))
+    }
+
+    /// Nothing is done for a PF that the document does not have.
+    pub(super) fn is_listed(&self, observed: &Observed) -> Result<(), ApplyError> {
+        let listed = |pf: &PciAddr| {
+            let mut found = observed.pfs.iter().filter_map(Found::one);
+            found.any(|state| state.pf.address == *pf)
+        };
+        match self.only.iter().flatten().find(|pf| !listed(pf)) {
+            Some(pf) => Err(ApplyError::NotListed(*pf)),
+            None => Ok(()),
         }
+    }
+
+    /// The part of a plan that is meant.
+    pub fn meant(&self, mut plan: Plan) -> Plan {
+        plan.steps.retain(|step| self.means(step));
+        plan.troubles.retain(|trouble| self.means_trouble(trouble));
         plan
     }
 }
@@ -75,6 +96,18 @@ pub struct Applied {
     pub left: Plan,
     /// The host as it was looked at last; `None` on the way back, where no document counts.
     pub observed: Option<Observed>,
+    /// Something that was waited for has not come.
+    pub is_late: bool,
+}
+
+impl Applied {
+    /// Puts what was done from `first` on into the order of the plan: PFs were worked on at once.
+    pub(super) fn sort(&mut self, first: usize, plan: &[Step]) {
+        let key = |step: &Step| plan.iter().position(|planned| planned == step);
+        if let Some(done) = self.done.get_mut(first..) {
+            done.sort_by_cached_key(key);
+        }
+    }
 }
 
 /// Why nothing was done.
@@ -86,6 +119,9 @@ pub enum ApplyError {
     /// The host cannot be looked at.
     #[error(transparent)]
     Look(#[from] LookError),
+    /// A PF was named that the document does not have.
+    #[error("the document has no PF {0}")]
+    NotListed(PciAddr),
     /// VFs would be removed, and nobody said that they may.
     #[error("VFs would be removed")]
     Unconfirmed(Vec<Step>),

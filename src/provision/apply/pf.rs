@@ -1,7 +1,9 @@
 //! The steps of one PF, up to the drivers of its VFs, and the way back for what must not stay.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::crew::Purpose;
 use super::{Event, Failed, StepError, Watcher, failed};
 use crate::kernel::{FileError, Host, bounded};
 use crate::netdev::interface;
@@ -16,6 +18,7 @@ use crate::sriov::count::{self, Probing};
 use crate::sriov::giving::{self, Gift};
 use crate::sriov::pf::Pf;
 use crate::sriov::{eswitch, ipoib, uplink};
+use crate::types::PciAddr;
 
 /// How long the kernel may take over a number of VFs: what the driver of a PF does for each, and
 /// what it waits for once.
@@ -28,8 +31,10 @@ pub(super) struct Work<'a> {
     pub state: &'a PfState,
     pub steps: Vec<&'a Step>,
     pub wait: Duration,
-    /// What was there goes on record.
-    pub records: bool,
+    /// VFs, of other PFs too, that are given something else in this apply.
+    pub changing: &'a BTreeSet<PciAddr>,
+    /// What it is for.
+    pub purpose: Purpose,
     pub watcher: &'a dyn Watcher,
 }
 
@@ -91,7 +96,7 @@ impl Work<'_> {
             }
         }
         if !outcome.failed.is_empty() {
-            self.let_drivers_come();
+            self.let_drivers_come(&outcome);
         }
         outcome
     }
@@ -112,16 +117,17 @@ impl Work<'_> {
 
     /// What the PF has goes on record before it is changed.
     fn record(&self) -> Result<(), FileError> {
-        if !self.records {
-            return Ok(());
+        if self.purpose == Purpose::Back {
+            return self.record_back();
         }
         let state = self.state;
-        let mut originals = Originals::of(self.host, state.probing, state.pf.vfs.len(), state.up)?;
+        let mut originals = Originals::of(self.host, state.probing, state.pf.vfs.len())?;
         for step in &self.steps {
             if let Action::SetEswitch { from, .. } = step.action {
                 originals.eswitch = from.map(|from| from.to_string());
             }
             let Target::Vf(_, index) = step.target else {
+                originals.brought_up |= step.action == Action::BringUp;
                 continue;
             };
             match &step.action {
@@ -151,9 +157,24 @@ impl Work<'_> {
         originals.after(earlier).write(self.host, address)
     }
 
+    /// A driver that is taken for a moment has to be there again, whatever happens in between.
+    fn record_back(&self) -> Result<(), FileError> {
+        let address = self.state.pf.address;
+        let Some(mut originals) = journal::read(self.host, address)? else {
+            return Ok(());
+        };
+        for step in &self.steps {
+            if let (Target::Vf(_, index), Action::Unbind { from }) = (step.target, &step.action) {
+                let driver = originals.drivers.entry(index);
+                driver.or_insert_with(|| Some(from.clone()));
+            }
+        }
+        originals.write(self.host, address)
+    }
+
     /// Notes that nothing is half done any more.
     pub(super) fn end(&self) -> Result<(), FileError> {
-        if !self.records {
+        if self.purpose == Purpose::Back {
             return Ok(());
         }
         let address = self.state.pf.address;
@@ -167,7 +188,8 @@ impl Work<'_> {
     /// One step of the PF itself.
     fn whole(&self, now: &mut Pf, action: &Action) -> Result<(), StepError> {
         match action {
-            Action::BringUp => self.bring_up(),
+            Action::BringUp => self.switch(true),
+            Action::BringDown => self.switch(false),
             Action::Probing { to } => self.probing(*to),
             Action::Remove { .. } => {
                 *now = count::destroy(self.host, now, self.patience(now.vfs.len()))?;
@@ -190,7 +212,8 @@ impl Work<'_> {
         ONCE.max(self.wait) + EACH * u32::try_from(vfs).unwrap_or(u32::MAX / 4)
     }
 
-    fn bring_up(&self) -> Result<(), StepError> {
+    /// The interface of the PF, on or off.
+    fn switch(&self, up: bool) -> Result<(), StepError> {
         let host = self.host;
         // With its module just loaded, the interface may be on its way.
         let uplink = ipoib::appearance(host, self.state.pf.address, false)?;
@@ -199,9 +222,10 @@ impl Work<'_> {
         let outcome = uplink.speak(host, |conn| {
             let link = interface::with_index(conn, index)?;
             let link = link.ok_or(StepError::NoUplink)?;
-            interface::set_up(conn, &link, true)?;
+            interface::set_up(conn, &link, up)?;
             let now = interface::with_index(conn, index)?;
-            now.filter(|now| now.up).map(|_| ()).ok_or(StepError::NotSo)
+            let is_so = now.is_some_and(|now| now.up == up);
+            is_so.then_some(()).ok_or(StepError::NotSo)
         });
         outcome?
     }
@@ -218,7 +242,13 @@ impl Work<'_> {
     }
 
     /// After a failure the PF must not be left keeping drivers away, unless its owner wants that.
-    fn let_drivers_come(&self) {
+    fn let_drivers_come(&self, outcome: &Outcome) {
+        let of_kernel = |failed: &Failed| failed.error.is_stuck();
+        if outcome.failed.iter().any(of_kernel) {
+            // VFs may come yet, and none must have a driver before its address. That drivers are
+            // to come again is on record.
+            return;
+        }
         let was = self.state.probing || self.state.left_off;
         let is = count::is_probing(self.host.sysfs(), self.state.pf.address);
         if was && is.is_ok_and(|is| !is) {
@@ -244,7 +274,7 @@ impl Work<'_> {
             // It may be on its way; who gives says what is wrong otherwise.
             let _ = ipoib::appearance(self.host, now.address, false);
         }
-        let outcomes = giving::give(self.host, now, &gifts);
+        let outcomes = giving::give(self.host, now, &gifts, self.changing);
         let mut spoilt = Vec::new();
         for ((vf, _), given) in gifts.iter().zip(outcomes) {
             let target = Target::Vf(now.address, vf.index);

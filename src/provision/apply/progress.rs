@@ -1,10 +1,15 @@
 //! `Watcher`: who is told how far an apply has come.
 
+use std::time::Duration;
+
 use crate::provision::plan::Step;
+use crate::provision::problem::Trouble;
 
 /// Something that happened.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
+    /// This may still pass, and is waited for, so long at most.
+    Waits(&'a Trouble, Duration),
     /// So many steps are to be done.
     Begins(usize),
     /// A step is done.

@@ -121,6 +121,9 @@ fn firmware_is_set_once_and_no_machine_restarts_for_ever() {
             .any(|step| step.action == Action::Create { to: 16 })
     );
     assert!(plan.steps.iter().all(|step| step.class == Class::Safe));
+    // The next change of it is a first one again.
+    applied(&machine);
+    assert!(!machine.path("var/lib/rdmactl/firmware.json").exists());
 }
 
 #[test]

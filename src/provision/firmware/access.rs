@@ -10,21 +10,21 @@ use crate::kernel::Host;
 use crate::types::PciAddr;
 
 /// A way that leads to all settings that a wish is about.
-pub enum Access<'a> {
+pub enum Access {
     /// The driver's permanent parameters.
     Devlink(Devlink),
     /// `mstconfig` or `mlxconfig`.
-    Tool(Tool<'a>),
+    Tool(Tool),
 }
 
-impl<'a> Access<'a> {
+impl Access {
     /// Finds a way, and what is set now. `total_vfs` is what the card offers at present, which the
     /// ways that know only of the time after a reset do not tell.
     ///
     /// # Errors
     /// [`FirmwareError`]; [`FirmwareError::NoTool`] when the driver does not do.
     pub fn find(
-        host: &'a Host,
+        host: &Host,
         device: PciAddr,
         wish: &Wish,
         total_vfs: Option<u16>,

@@ -19,8 +19,9 @@ const NAME: &str = "firmware.json";
 struct Attempt {
     /// What it was set to.
     to: u64,
-    /// The boot in which it was set first.
-    boot_id: String,
+    /// The boot in which it was set first, where that could be told.
+    #[serde(default)]
+    boot_id: Option<String>,
     /// The tool says that a restart will not do.
     #[serde(default)]
     power_cycle: bool,
@@ -60,7 +61,7 @@ impl Attempts {
         card: PciAddr,
         changes: &[(&str, u64)],
     ) -> Result<(), FirmwareError> {
-        let boot = boot_id(host)?.unwrap_or_default();
+        let boot = boot_id(host)?;
         let settings = self.0.entry(card.to_string()).or_default();
         for (key, to) in changes {
             // Set again to the same: the first time counts.
@@ -97,6 +98,15 @@ impl Attempts {
         self.write(host)
     }
 
+    /// The settings of a card that are on record.
+    pub fn of(&self, card: PciAddr) -> Vec<String> {
+        let settings = self.0.get(&card.to_string());
+        settings
+            .into_iter()
+            .flat_map(|each| each.keys().cloned())
+            .collect()
+    }
+
     /// Forgets settings that have taken effect.
     ///
     /// # Errors
@@ -127,10 +137,12 @@ impl Attempts {
     pub fn waits_for(&self, card: PciAddr, key: &str, to: u64, boot: Option<&str>) -> WaitsFor {
         let settings = self.0.get(&card.to_string());
         let attempt = settings.and_then(|settings| settings.get(key));
+        let was_restarted = |attempt: &Attempt| match (&attempt.boot_id, boot) {
+            (Some(then), Some(now)) => then != now,
+            _ => false,
+        };
         match attempt.filter(|attempt| attempt.to == to) {
-            Some(attempt) if attempt.power_cycle || Some(attempt.boot_id.as_str()) != boot => {
-                WaitsFor::PowerCycle
-            }
+            Some(attempt) if attempt.power_cycle || was_restarted(attempt) => WaitsFor::PowerCycle,
             _ => WaitsFor::Reboot,
         }
     }
@@ -181,6 +193,20 @@ mod tests {
         attempts.settle(&host, card, &["NUM_OF_VFS"]).unwrap();
         assert_eq!(Attempts::read(&host).unwrap(), Attempts::default());
         assert!(!machine.path("var/lib/rdmactl/firmware.json").exists());
+    }
+
+    #[test]
+    fn a_boot_that_cannot_be_told_is_no_other_one() {
+        let card = CARD.parse().unwrap();
+        let machine = Machine::new();
+        let mut attempts = Attempts::default();
+        let host = machine.host();
+        attempts.begin(&host, card, &[("NUM_OF_VFS", 16)]).unwrap();
+        let attempts = Attempts::read(&host).unwrap();
+        for boot in [None, Some("second")] {
+            let waits = attempts.waits_for(card, "NUM_OF_VFS", 16, boot);
+            assert_eq!(waits, WaitsFor::Reboot);
+        }
     }
 
     #[test]

@@ -9,8 +9,7 @@ use super::error::FirmwareError;
 use super::outcome::Outcome;
 use super::setting::is_key;
 use super::{json, table};
-use crate::kernel::program::{self, Asked, Ended};
-use crate::kernel::state::Folder;
+use crate::kernel::program::{self, Answer, Asked, Ended};
 use crate::kernel::{Host, entry};
 use crate::types::PciAddr;
 
@@ -20,26 +19,22 @@ const NAMES: [&str; 2] = ["mstconfig", "mlxconfig"];
 /// Where root's programs are. A `PATH` from elsewhere is not searched for what runs as root.
 const FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
 
-/// Where the tool writes its JSON: it opens the file twice, so that a pipe will not do.
-const ANSWERS: &str = "/run/rdmactl/firmware";
-
 /// A query of all settings takes some seconds on a card that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One of the tools.
-pub struct Tool<'a> {
-    host: &'a Host,
+pub struct Tool {
     program: PathBuf,
     name: &'static str,
     patience: Duration,
 }
 
-impl<'a> Tool<'a> {
+impl Tool {
     /// Finds one.
     ///
     /// # Errors
     /// [`FirmwareError::NoTool`].
-    pub fn find(host: &'a Host) -> Result<Self, FirmwareError> {
+    pub fn find(host: &Host) -> Result<Self, FirmwareError> {
         for name in NAMES {
             for folder in FOLDERS.split(':') {
                 let program = host.path(&format!("{folder}/{name}"));
@@ -47,7 +42,6 @@ impl<'a> Tool<'a> {
                 if entry.is_some_and(|entry| entry.kind == entry::Kind::File && entry.is_executable)
                 {
                     return Ok(Self {
-                        host,
                         program,
                         name,
                         patience: PATIENCE,
@@ -86,26 +80,19 @@ impl<'a> Tool<'a> {
         }
     }
 
-    /// What a tool tells that knows JSON; `None` from an older one, or one that failed.
+    /// What a tool tells that knows JSON; `None` from an older one, or one that failed. It writes to
+    /// a file that it opens twice, so that a pipe will not do; one in memory does, and changes nothing.
     fn query_json(&self, device: PciAddr) -> Result<Option<Card>, FirmwareError> {
-        let folder = Folder::new(self.host, ANSWERS);
-        let name = format!("{device}.{}.json", std::process::id());
-        // Made by us first, for nobody else to read.
-        folder.replace(&name, b"")?;
-        let path = folder.path().join(&name);
-        let path = path.to_string_lossy();
-        let asked = self.run(&["-d", &device.to_string(), "-j", &path, "-e", "q"]);
-        let card = match &asked {
-            Ok(ended) if ended.status.success() => {
-                folder.read(&name)?.and_then(|bytes| json::read(&bytes))
-            }
-            _ => None,
+        let no_memory = |source| FirmwareError::CannotRun {
+            program: self.program.clone(),
+            source,
         };
-        // A slow one still writes there.
-        if asked.is_ok() {
-            folder.remove(&name)?;
+        let answer = Answer::new().map_err(no_memory)?;
+        let ended = self.run(&["-d", &device.to_string(), "-j", &answer.path(), "-e", "q"])?;
+        if !ended.status.success() {
+            return Ok(None);
         }
-        asked.map(|_| card)
+        Ok(json::read(&answer.read().map_err(no_memory)?))
     }
 
     /// Changes settings, all or none of them, and says what has to happen then.
@@ -233,7 +220,7 @@ mod tests {
             .unwrap();
         assert_eq!(vfs(&card), Some(16));
         assert_eq!(machine.read("words").lines().count(), 1);
-        assert!(Folder::new(&host, ANSWERS).names().unwrap().is_empty());
+        assert!(!machine.path("run").exists());
     }
 
     #[test]
@@ -246,7 +233,7 @@ mod tests {
             .unwrap();
         assert_eq!(vfs(&card), Some(8));
         assert!(machine.read("words").ends_with("-d 0000:3b:00.0 -e q\n"));
-        assert!(Folder::new(&host, ANSWERS).names().unwrap().is_empty());
+        assert!(!machine.path("run").exists());
     }
 
     #[test]

@@ -33,6 +33,15 @@ pub struct Plan {
     pub namespaces: Vec<Namespace>,
 }
 
+impl From<Vec<Step>> for Plan {
+    fn from(steps: Vec<Step>) -> Self {
+        Self {
+            steps,
+            ..Self::default()
+        }
+    }
+}
+
 impl Plan {
     /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {

@@ -64,6 +64,8 @@ pub enum Action {
     },
     /// The interface of a PF is switched on.
     BringUp,
+    /// It is switched off again: the way back alone.
+    BringDown,
     /// New VFs are offered to drivers from here on, or are not: `sriov_drivers_autoprobe`.
     Probing {
         /// Whether.

@@ -167,6 +167,10 @@ pub fn unapplied(error: &ApplyError, looks: &str) -> Explanation {
             Some("only root may change the host"),
             Some("run the command as root".to_owned()),
         ),
+        ApplyError::NotListed(_) => (
+            Some("only PFs of the document are changed"),
+            Some("rdmactl provision status    # shows those that it has".to_owned()),
+        ),
         ApplyError::Look(_) => (None, None),
     };
     let source = std::error::Error::source(error).map(|source| format!(": {source}"));

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::words;
 use crate::provision::apply::{Event, Watcher};
 use crate::provision::plan::{Step, Target};
+use crate::provision::problem::Trouble;
 use crate::view::Format;
 
 /// How often the bar shows that something is still waited for.
@@ -29,6 +30,17 @@ impl Meter {
         Self {
             bar,
             lines: is_plain.then(Mutex::default),
+        }
+    }
+
+    fn waits(&self, trouble: &Trouble, limit: Duration) {
+        let place = trouble.place.as_ref().map(|place| format!("{place}: "));
+        let (place, what) = (place.unwrap_or_default(), &trouble.problem);
+        let line = format!("{place}{what}; waiting {} s at most", limit.as_secs());
+        if let Some(bar) = &self.bar {
+            bar.set_message(line);
+        } else if self.lines.is_some() {
+            let _ = writeln!(io::stderr(), "{line}");
         }
     }
 
@@ -69,6 +81,7 @@ impl Watcher for Meter {
                     count.1 = steps;
                 }
             }
+            Event::Waits(trouble, limit) => self.waits(trouble, limit),
             Event::Done(step) => self.over(step, ""),
             Event::Failed(step) => self.over(step, ": failed"),
         }

@@ -8,10 +8,20 @@ use crate::provision::firmware::{Judgement, Standing};
 use crate::provision::observed::{Found, HostState, Observed, PfState};
 use crate::provision::plan::{Plan, Step, Target};
 use crate::sriov::managers::Claim;
+use crate::types::PciAddr;
 use crate::view::{Field, Row, boot};
 
+/// The VFs whose driver is at work to start, by PF and index.
+type Starting = BTreeSet<(PciAddr, u16)>;
+
 /// The host, and each PF with its VFs: those that are there, and those that are to be.
-pub fn rows(document: &Document, observed: &Observed, plan: &Plan, claims: &[Claim]) -> Vec<Row> {
+pub fn rows(
+    document: &Document,
+    observed: &Observed,
+    plan: &Plan,
+    starting: &Starting,
+    claims: &[Claim],
+) -> Vec<Row> {
     let mut rows = vec![host(&observed.host, plan)];
     for (entry, found) in document.pfs.iter().zip(&observed.pfs) {
         if let Found::One(state) = found {
@@ -19,7 +29,7 @@ pub fn rows(document: &Document, observed: &Observed, plan: &Plan, claims: &[Cla
             row.extend(firmware(observed.firmware.get(&state.pf.address)));
             row.extend(managers(entry, state, claims));
             rows.push(row);
-            rows.extend(vfs(state, plan));
+            rows.extend(vfs(state, plan, starting));
         }
     }
     rows
@@ -111,7 +121,7 @@ fn managers(entry: &PfEntry, state: &PfState, claims: &[Claim]) -> Option<Field>
     is_ours.then(|| Field::with_text("also_made_by", "", text, lines))
 }
 
-fn vfs(state: &PfState, plan: &Plan) -> Vec<Row> {
+fn vfs(state: &PfState, plan: &Plan, starting: &Starting) -> Vec<Row> {
     let address = state.pf.address;
     let mut indices: BTreeSet<u16> = state.pf.vfs.iter().map(|vf| vf.index).collect();
     indices.extend(plan.steps.iter().filter_map(|step| match step.target {
@@ -120,11 +130,14 @@ fn vfs(state: &PfState, plan: &Plan) -> Vec<Row> {
     }));
     indices
         .into_iter()
-        .map(|index| vf(state, plan, index))
+        .map(|index| {
+            let starts = starting.contains(&(address, index));
+            vf(state, plan, index, starts)
+        })
         .collect()
 }
 
-fn vf(state: &PfState, plan: &Plan, index: u16) -> Row {
+fn vf(state: &PfState, plan: &Plan, index: u16, starts: bool) -> Row {
     let name = format!("{}/{index}", state.name);
     let mut row = vec![
         Field::new("kind", "", "vf").not_in_text(),
@@ -137,14 +150,16 @@ fn vf(state: &PfState, plan: &Plan, index: u16) -> Row {
         row.push(Field::new("pci", "PCI", vf.address.to_string()));
     }
     let target = Target::Vf(state.pf.address, index);
-    match there {
-        Some(_) => row.extend(standing(plan, target, true)),
-        None => {
-            let left = standing(plan, target, true).into_iter().skip(1);
-            row.push(Field::new("standing", "STANDING", "missing"));
-            row.extend(left);
-        }
-    }
+    let word = match there {
+        Some(_) if starts => Some("starting"),
+        Some(_) => None,
+        None => Some("missing"),
+    };
+    let standing = standing(plan, target, true);
+    let word = word.map(|word| Field::new("standing", "STANDING", word));
+    let skipped = usize::from(word.is_some());
+    row.extend(word);
+    row.extend(standing.into_iter().skip(skipped));
     if let Some(side) = state.sides.get(&index) {
         let driver = side.driver.as_deref();
         row.extend(driver.map(|driver| Field::new("driver", "DRIVER", driver)));

@@ -40,6 +40,7 @@ pub(super) fn change(action: &Action) -> Change {
             Some(format!("{key}={to}")),
         ),
         Action::BringUp => plain("bring-up", Some("down".to_owned()), Some("up".to_owned())),
+        Action::BringDown => plain("bring-down", Some("up".to_owned()), Some("down".to_owned())),
         Action::Probing { to } => plain("autoprobe", Some(switch(!to)), Some(switch(*to))),
         Action::SetEswitch { from, to } => plain(
             "set-eswitch",

@@ -114,7 +114,7 @@ fn s17c_ib_sriov_del_killed(lab: &Lab) {
 }
 
 /// Which of the kernels this is.
-fn kernel() -> usize {
+pub(super) fn kernel() -> usize {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a kernel has a release");
     let own = KERNELS
         .iter()
@@ -122,7 +122,7 @@ fn kernel() -> usize {
     own.expect("the lab knows its kernels")
 }
 
-fn is_whole() -> bool {
+pub(super) fn is_whole() -> bool {
     std::env::var_os(WHOLE).is_some()
 }
 

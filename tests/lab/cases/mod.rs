@@ -41,7 +41,10 @@ mod parity_tally;
 mod persist;
 mod provision;
 mod provision_apply;
+mod provision_back;
+mod provision_hosts;
 mod provision_keys;
+mod provision_kills;
 mod reclaim;
 mod runtime_node;
 mod runtimes;
@@ -88,7 +91,10 @@ pub(crate) fn all() -> Vec<Case> {
         ("vf_ways", vf_ways::cases()),
         ("provision", provision::cases()),
         ("provision_apply", provision_apply::cases()),
+        ("provision_back", provision_back::cases()),
+        ("provision_hosts", provision_hosts::cases()),
         ("provision_keys", provision_keys::cases()),
+        ("provision_kills", provision_kills::cases()),
         ("cni_rdma", cni_rdma::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::provision::{steps, with};
+use super::provision::with;
 use super::vf::ip_vfs;
+use super::vf_bind::Guest;
 use super::vf_create::autoprobe;
 use crate::adapter::until;
 use crate::case::{Case, case};
@@ -21,27 +22,37 @@ pub(super) fn cases() -> Vec<Case> {
         bare("ethernet", ethernet).ethernet(),
         bare("failures", failures),
         bare("what_is_in_use_stays", what_is_in_use_stays),
-        bare("taken_back", taken_back),
-        bare("firmware", firmware).adapter("mode=ib fw_vfs=4"),
-        bare("killed_at_every_step", killed).limit(180).only(
-            &["6.12"],
-            "what is left behind is ours, and every kernel keeps it alike",
-        ),
         bare("one_at_a_time", one_at_a_time).only(
             &["6.12"],
             "the lock is ours, and no kernel knows it from another",
         ),
-        bare("120_vfs", many).pf("nvme").limit(120),
+        bare("held_by_a_guest", held_by_a_guest)
+            .pf("igb-iommu")
+            .only(
+                &["6.12"],
+                "who holds a VF is found as by vf, which is shown on every kernel",
+            ),
+        bare("120_infiniband", many_infiniband)
+            .pf("nvme")
+            .limit(120)
+            .only(&["6.12"], MANY),
+        bare("120_ethernet", many_ethernet)
+            .ethernet()
+            .pf("nvme")
+            .limit(120)
+            .only(&["6.12"], MANY),
     ]
 }
 
-fn document(lab: &Lab, vfs: usize, more: &str) -> String {
+const MANY: &str = "what kernels do with a few VFs they do with many, and vf is shown so on all";
+
+pub(super) fn document(lab: &Lab, vfs: usize, more: &str) -> String {
     let pf = lab.pf();
     format!("version = 1\n{more}\n[[pf]]\nmatch = {{ pci = \"{pf}\" }}\nnum_vfs = {vfs}\n")
 }
 
 /// The numbers of the VFs' RDMA devices, in the order of VFs.
-fn numbers(pf: &str) -> Vec<u32> {
+pub(super) fn numbers(pf: &str) -> Vec<u32> {
     let mut numbers = Vec::new();
     while let Some(vf) = pci::vf(pf, numbers.len() as u32) {
         let name = pci::rdma(&vf).expect("an RDMA device");
@@ -51,27 +62,80 @@ fn numbers(pf: &str) -> Vec<u32> {
     numbers
 }
 
-fn is_rising(numbers: &[u32]) -> bool {
+/// Whether the interfaces of VFs are numbered in their order, as without udev they are.
+fn interfaces_rise(pf: &str) -> bool {
+    let vfs = (0..).map_while(|index| pci::vf(pf, index));
+    let number = |vf: String| {
+        let name = pci::netdev(&vf).expect("an interface");
+        let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+        digits.parse().expect("a number")
+    };
+    is_rising(&vfs.map(number).collect::<Vec<u32>>())
+}
+
+pub(super) fn is_rising(numbers: &[u32]) -> bool {
     numbers.windows(2).all(|pair| pair[0] < pair[1])
 }
 
-/// A bare PF becomes what is declared, by the steps that were planned, and stays so.
+/// What is planned is done, step by step, and nothing is left then.
+pub(super) fn as_planned(lab: &Lab, words: &str, document: &str) -> Value {
+    let plan = with(lab, "-j plan", document).fails(2).json();
+    let applied = with(lab, &format!("-j apply {words}"), document);
+    let applied = applied.ok().stderr_is("").json();
+    let rows = applied.as_array().expect("an array").iter();
+    let done = rows.map(|row| {
+        let mut row = row.clone();
+        let fields = row.as_object_mut().expect("an object");
+        assert_eq!(fields.remove("outcome"), Some("done".into()), "{applied}");
+        row
+    });
+    assert_eq!(Value::Array(done.collect()), plan);
+    with(lab, "plan", document).ok().stdout_is("");
+    applied
+}
+
+/// How many steps do this.
+pub(super) fn count(rows: &Value, action: &str) -> usize {
+    let rows = rows.as_array().expect("an array").iter();
+    rows.filter(|row| row["action"] == action).count()
+}
+
+/// A bare PF becomes what is declared, by the steps that were planned, and stays so; then what is
+/// declared becomes something else, and VFs are taken from their drivers for it.
 fn from_bare(lab: &Lab, keys: &[&str]) {
     let pf = lab.pf();
     let document = document(lab, 7, "");
-    let plan = with(lab, "-j plan", &document).fails(2).json();
-    let applied = with(lab, "-j apply", &document).ok().stderr_is("").json();
-    assert_eq!(steps(&applied), steps(&plan));
-    let rows = applied.as_array().expect("an array");
-    assert!(rows.iter().all(|row| row["outcome"] == "done"), "{applied}");
-    with(lab, "plan", &document).ok().stdout_is("");
+    let applied = as_planned(lab, "", &document);
+    assert_eq!(count(&applied, "bind"), 7);
     with(lab, "status", &document).ok();
-    let numbers = numbers(&pf);
-    assert!(numbers.len() == 7 && is_rising(&numbers), "{numbers:?}");
+    let before = numbers(&pf);
+    assert!(before.len() == 7 && is_rising(&before), "{before:?}");
+    assert!(interfaces_rise(&pf), "interfaces are out of order");
     assert_eq!(autoprobe(&pf), "1");
-    let table = with(lab, "-j addresses", &document).ok().json();
+    has_what_was_foretold(lab, &document, keys);
+    let again = with(lab, "-j apply", &document).ok().stderr_is("");
+    assert_eq!(again.json(), Value::Array(Vec::new()));
+    let export = lab.rdmactl(&["provision", "export"]).ok().stdout;
+    with(lab, "plan", &export).ok().stdout_is("");
+
+    let moved = format!("{document}\n[host]\nsite = \"elsewhere\"\n");
+    let applied = as_planned(lab, "", &moved);
+    assert_eq!(count(&applied, "create-vfs"), 0);
+    assert_eq!((count(&applied, "unbind"), count(&applied, "bind")), (7, 7));
+    has_what_was_foretold(lab, &moved, keys);
+    let after = numbers(&pf);
+    assert!(after.len() == 7 && is_rising(&after), "{after:?}");
+    lab.rdmactl(&["vf", "destroy", &pf]).ok();
+}
+
+/// PF and VFs themselves have what `addresses` says.
+fn has_what_was_foretold(lab: &Lab, document: &str, keys: &[&str]) {
+    let pf = lab.pf();
+    let table = with(lab, "-j addresses", document).ok().json();
     let netdev = pci::netdev(&pf).expect("an interface");
-    for (index, told) in ip_vfs(lab, &netdev).iter().enumerate() {
+    let told = ip_vfs(lab, &netdev);
+    assert_eq!(Some(told.len()), table.as_array().map(Vec::len));
+    for (index, told) in told.iter().enumerate() {
         for key in keys {
             let shown = match *key {
                 "node_guid" => "node guid",
@@ -81,9 +145,13 @@ fn from_bare(lab: &Lab, keys: &[&str]) {
             assert_eq!(told[shown], table[index][*key], "{told}");
         }
     }
-    let again = with(lab, "-j apply", &document).ok().stderr_is("");
-    assert_eq!(again.json(), Value::Array(Vec::new()));
-    lab.rdmactl(&["vf", "destroy", &pf]).ok();
+    let shown = lab.rdmactl(&["-j", "vf", "show", &pf]).ok().json();
+    for (index, row) in shown.as_array().expect("an array").iter().enumerate() {
+        assert_ne!(row["needs_rebind"], true, "{row}");
+        for key in keys {
+            assert_eq!(row[format!("active_{key}")], table[index][*key], "{row}");
+        }
+    }
 }
 
 fn infiniband(lab: &Lab) {
@@ -149,42 +217,6 @@ fn what_is_in_use_stays(lab: &Lab) {
     lab.rdmactl(&["vf", "destroy", &pf]).ok();
 }
 
-/// Whatever kills it, the next apply comes to the same end, and drivers may come to the PF again.
-fn killed(lab: &Lab) {
-    let pf = lab.pf();
-    let document = document(lab, 3, "");
-    let mut kept_away = 0;
-    for (syscall, when) in [
-        ("rename", 1),
-        ("clone,clone3,vfork,fork", 1),
-        ("clone,clone3,vfork,fork", 2),
-        ("clone,clone3,vfork,fork", 3),
-        ("clone,clone3,vfork,fork", 4),
-        ("clone,clone3,vfork,fork", 5),
-        ("clone,clone3,vfork,fork", 6),
-        ("sendto", 9),
-        ("sendto", 12),
-        ("sendto", 16),
-        ("rename", 2),
-    ] {
-        let kill = format!(
-            "strace -f -o /dev/null -e trace={syscall} -e inject={syscall}:signal=KILL:when={when}"
-        );
-        lab.sh(&format!(
-            "{kill} {FACES}/rdmactl provision apply --file - <<'END'\n{document}\nEND"
-        ));
-        if autoprobe(&pf) == "0" {
-            kept_away += 1;
-        }
-        with(lab, "apply", &document).ok();
-        assert_eq!(autoprobe(&pf), "1", "{syscall} {when}");
-        with(lab, "plan", &document).ok().stdout_is("");
-        assert!(is_rising(&numbers(&pf)), "{syscall} {when}");
-        lab.rdmactl(&["vf", "destroy", &pf]).ok();
-    }
-    assert!(kept_away > 0, "no kill came while drivers were kept away");
-}
-
 fn one_at_a_time(lab: &Lab) {
     let pf = lab.pf();
     let document = document(lab, 2, "");
@@ -199,7 +231,9 @@ fn one_at_a_time(lab: &Lab) {
         .stderr_has("(rdmactl)");
     // Looking waits for nobody.
     let begun = Instant::now();
-    with(lab, "status", &document);
+    with(lab, "status", &document)
+        .fails(1)
+        .stdout_has("standing starting");
     assert!(begun.elapsed().as_millis() < 2500, "{:?}", begun.elapsed());
     with(lab, "apply --lock-wait 60", &document).ok();
     drop(first);
@@ -209,19 +243,30 @@ fn one_at_a_time(lab: &Lab) {
     lab.rdmactl(&["vf", "destroy", &pf]).ok();
 }
 
-fn many(lab: &Lab) {
+fn many_infiniband(lab: &Lab) {
+    many(lab, &["node_guid", "port_guid"]);
+}
+
+fn many_ethernet(lab: &Lab) {
+    many(lab, &["mac"]);
+}
+
+/// From none to 120, and from there through none to 40 that go by other addresses.
+fn many(lab: &Lab, keys: &[&str]) {
     let pf = lab.pf();
-    let document = document(lab, 120, "");
+    let all = document(lab, 120, "");
     lab.inject("probe_delay_ms", "50");
     let begun = Instant::now();
-    with(lab, "apply", &document).ok();
+    with(lab, "apply", &all).ok();
     let took = begun.elapsed();
     lab.inject("probe_delay_ms", "0");
-    let numbers = numbers(&pf);
-    assert!(numbers.len() == 120 && is_rising(&numbers), "{numbers:?}");
+    let names = numbers(&pf);
+    assert!(names.len() == 120 && is_rising(&names), "{names:?}");
+    assert!(interfaces_rise(&pf), "interfaces are out of order");
+    has_what_was_foretold(lab, &all, keys);
     // One after the other, the probes alone would take 6 s.
     let begun = Instant::now();
-    with(lab, "apply", &document).ok().stdout_is("");
+    with(lab, "apply", &all).ok().stdout_is("");
     fs::write(
         "/dev/kmsg",
         format!(
@@ -230,60 +275,48 @@ fn many(lab: &Lab) {
         ),
     )
     .expect("a log");
-    lab.rdmactl(&["vf", "destroy", &pf]).ok();
-}
-
-/// VFs that were there get back what they had, and those that were made go.
-fn taken_back(lab: &Lab) {
-    let pf = lab.pf();
-    let netdev = pci::netdev(&pf).expect("an interface");
-    lab.rdmactl(&["vf", "create", &pf, "2"]).ok();
-    let other = "02:00:00:00:00:00:00:77";
-    lab.rdmactl(&["vf", "set", &format!("{pf}/1"), "guid", other, "--rebind"])
-        .ok();
-    let before = ip_vfs(lab, &netdev);
-    let document = document(lab, 2, "");
-    with(lab, "apply", &document).ok();
-    assert_ne!(ip_vfs(lab, &netdev), before);
-    lab.rdmactl(&["provision", "rollback"]).ok();
-    assert_eq!(ip_vfs(lab, &netdev), before);
-    with(lab, "plan", &document).fails(2);
-    lab.rdmactl(&["vf", "destroy", &pf]).ok();
-    with(lab, "apply", &document).ok();
-    lab.rdmactl(&["provision", "rollback"])
-        .fails(4)
-        .stderr_has("VFs would be removed");
-    lab.rdmactl(&["provision", "rollback", "--yes"]).ok();
-    assert!(pci::vf(&pf, 0).is_none());
-    let nothing = lab.rdmactl(&["-j", "provision", "rollback"]).ok();
-    assert_eq!(nothing.json(), Value::Array(Vec::new()));
-}
-
-/// More VFs than the card offers: set by devlink, there after a reset, and then made.
-fn firmware(lab: &Lab) {
-    let pf = lab.pf();
-    let document = document(lab, 6, "[policy]\nfirmware = \"write\"");
-    let plan = with(lab, "-j plan", &document).fails(2).json();
-    assert!(
-        plan.as_array()
-            .expect("an array")
-            .iter()
-            .all(|row| row["action"] == "set-firmware" && row["class"] == "reboot"),
-        "{plan}"
+    let fewer = document(
+        lab,
+        40,
+        "[policy]\ndisruptive = \"if-idle\"\n[host]\nsite = \"other\"",
     );
-    with(lab, "apply", &document).fails(3).stderr_has("left");
-    // It is not set again, and nothing restarts.
-    with(lab, "-j apply", &document).fails(3).stdout_is("[]\n");
-    let told = lab
-        .exec(&format!(
-            "devlink -j dev param show pci/{pf} name total_vfs"
-        ))
+    let applied = as_planned(lab, "--yes", &fewer);
+    assert_eq!(count(&applied, "remove-vfs"), 1);
+    let names = numbers(&pf);
+    assert!(names.len() == 40 && is_rising(&names), "{names:?}");
+    has_what_was_foretold(lab, &fewer, keys);
+    lab.rdmactl(&["vf", "destroy", &pf]).ok();
+}
+
+/// A VF that a guest has open stays with it, whatever the document says.
+fn held_by_a_guest(lab: &Lab) {
+    let pf = lab.pf();
+    lab.sh("modprobe vfio_iommu_type1 allow_unsafe_interrupts=1 && modprobe vfio-pci")
         .ok();
-    assert!(told.stdout.contains("\"value\":6"), "{}", told.stdout);
-    let waits = with(lab, "-j plan", &document).fails(2).json();
-    assert_eq!(waits[0]["action"], "reset-firmware");
-    lab.exec(&format!(
-        "devlink dev param set pci/{pf} name total_vfs value 4 cmode permanent"
-    ))
-    .ok();
+    let policy = "[policy]\ndisruptive = \"if-idle\"";
+    let own = "[[pf.vf]]\nrange = \"1\"\ndriver = \"vfio-pci\"\n";
+    let lent = format!("{}{own}", document(lab, 2, policy));
+    as_planned(lab, "", &lent);
+    let vf = lab.vf(1);
+    let driver = || pci::target(pci::device(&vf).join("driver"));
+    assert_eq!(driver().as_deref(), Some("vfio-pci"));
+    let group = pci::target(pci::device(&vf).join("iommu_group")).expect("an IOMMU");
+    let guest = Guest::new(&group, &vf);
+    let pid = std::process::id();
+    let used = format!("pid {pid} lab has /dev/vfio/{group} open");
+    let plan = with(lab, "plan", &document(lab, 2, policy)).fails(2);
+    plan.stdout_has(&used);
+    with(lab, "apply --yes", &document(lab, 1, policy)).fails(4);
+    with(
+        lab,
+        "apply --yes --disruptive force",
+        &document(lab, 2, policy),
+    )
+    .fails(4);
+    assert_eq!(driver().as_deref(), Some("vfio-pci"));
+    drop(guest);
+    as_planned(lab, "", &document(lab, 2, policy));
+    assert_eq!(driver().as_deref(), Some("mlx5_core"));
+    lab.rdmactl(&["vf", "destroy", &pf]).ok();
+    lab.sh("rmmod vfio_pci vfio_iommu_type1").ok();
 }

@@ -254,13 +254,13 @@ fn failures_and_hangs(lab: &Lab) {
 }
 
 /// The device itself open, as a guest has it: then the kernel waits for its user.
-struct Guest {
+pub(super) struct Guest {
     _files: [OwnedFd; 3],
 }
 
 impl Guest {
     /// `uapi/linux/vfio.h`: `VFIO_TYPE` is `;`, and the requests count from 100.
-    fn new(group: &str, vf: &str) -> Self {
+    pub(super) fn new(group: &str, vf: &str) -> Self {
         let open = |path: &str| {
             let file = fs::File::options().read(true).write(true).open(path);
             OwnedFd::from(file.unwrap_or_else(|error| panic!("{path}: {error}")))

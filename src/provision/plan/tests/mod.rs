@@ -108,6 +108,7 @@ fn short(plan: &Plan) -> Vec<String> {
             Action::SetFirmware { key, to, .. } => format!("firmware {key} {to}"),
             Action::ResetFirmware { key, .. } => format!("reset {key}"),
             Action::BringUp => "up".to_owned(),
+            Action::BringDown => "down".to_owned(),
             Action::Probing { to } => format!("autoprobe {}", u8::from(*to)),
             Action::SetEswitch { to, .. } => format!("eswitch {to}"),
             Action::SetMsix { to, .. } => format!("msix {to}"),
