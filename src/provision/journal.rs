@@ -155,15 +155,19 @@ const HOST: &str = "provision.json";
 struct HostOriginals {
     /// It set exclusive mode.
     exclusive: bool,
+    /// It said nothing, and the file was made that does.
+    #[serde(default)]
+    made: bool,
 }
 
-/// Keeps the mode that files set before the first change of them; a later one changes no more.
+/// Keeps the mode that files set before the first change of them, and whether a file is made that
+/// was not there; a later change keeps no more.
 ///
 /// # Errors
 /// [`FileError`]; nothing must be changed then.
-pub fn keep_mode(host: &Host, mode: Option<NetnsMode>) -> Result<(), FileError> {
+pub fn keep_mode(host: &Host, mode: Option<NetnsMode>, made: bool) -> Result<(), FileError> {
     let exclusive = mode == Some(NetnsMode::Exclusive);
-    let text = serde_json::to_vec(&HostOriginals { exclusive }).unwrap_or_default();
+    let text = serde_json::to_vec(&HostOriginals { exclusive, made }).unwrap_or_default();
     Folder::new(host, LASTING).create(HOST, &text).map(|_| ())
 }
 
@@ -172,12 +176,24 @@ pub fn keep_mode(host: &Host, mode: Option<NetnsMode>) -> Result<(), FileError> 
 /// # Errors
 /// [`FileError`].
 pub fn kept_mode(host: &Host) -> Result<Option<NetnsMode>, FileError> {
-    let bytes = Folder::new(host, LASTING).read(HOST)?;
-    let kept = bytes.and_then(|bytes| serde_json::from_slice::<HostOriginals>(&bytes).ok());
+    let kept = host_originals(host)?;
     Ok(kept.map(|kept| match kept.exclusive {
         true => NetnsMode::Exclusive,
         false => NetnsMode::Shared,
     }))
+}
+
+/// Whether the file that sets the mode was made by an apply.
+///
+/// # Errors
+/// [`FileError`].
+pub fn made_file(host: &Host) -> Result<bool, FileError> {
+    Ok(host_originals(host)?.is_some_and(|kept| kept.made))
+}
+
+fn host_originals(host: &Host) -> Result<Option<HostOriginals>, FileError> {
+    let bytes = Folder::new(host, LASTING).read(HOST)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// Forgets that mode.

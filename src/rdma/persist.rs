@@ -108,6 +108,22 @@ pub fn plan(host: &Host, mode: NetnsMode) -> Result<Vec<Step>, PersistError> {
     Ok(steps)
 }
 
+/// Removes the file that [`plan`] makes where none sets the mode, unless it says more than that.
+///
+/// # Errors
+/// [`PersistError::File`].
+pub fn unmake(host: &Host) -> Result<(), PersistError> {
+    let path = Path::new(OWN_FOLDER).join(OWN_FILE);
+    for conf in modprobe::files(host)? {
+        let file = File::new(conf)?;
+        let says = |mode| text::with_line(b"", MODULE, PARAMETER, mode) == file.text;
+        if file.path == path && !file.is_link && (says(true) || says(false)) {
+            modprobe::remove(host, &path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes the files of a plan: all of them, or none.
 ///
 /// # Errors

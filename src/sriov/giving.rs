@@ -32,9 +32,11 @@ pub fn give(
     excused.extend(gifts.iter().map(|(vf, _)| vf.address));
     let guids = gifts.iter().flat_map(|(_, settings)| settings);
     let guids = guids.filter_map(|setting| guid(*setting)).collect();
-    let mut taken: BTreeMap<Guid, Holder> = guid_holder::taken(host, &excused, &guids)
-        .into_iter()
-        .collect();
+    let mut taken: BTreeMap<Guid, Holder> = BTreeMap::new();
+    for (guid, holder) in guid_holder::taken(host, &excused, &guids) {
+        // The VF says more than its device.
+        taken.entry(guid).or_insert(holder);
+    }
     let mut outcomes = BTreeMap::new();
     let mut free = Vec::new();
     for (at, (vf, settings)) in gifts.iter().enumerate() {

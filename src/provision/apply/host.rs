@@ -5,14 +5,22 @@ use crate::kernel::modules::{self, Availability};
 use crate::kernel::{Host, module_loader};
 use crate::provision::journal;
 use crate::provision::plan::{Action, Step};
+use crate::rdma::boot;
 use crate::rdma::mode::{self, USUAL_PATIENCE, Wait};
-use crate::rdma::persist;
+use crate::rdma::persist::{self, Edit};
 use crate::types::NetnsMode;
 
 /// Does a step on the way back.
 pub(super) fn take_back(host: &Host, step: &Step) -> Result<(), StepError> {
     if let Action::PersistNetns { to, .. } = &step.action {
-        persisted(host, *to)?;
+        if journal::made_file(host)? {
+            persist::unmake(host)?;
+        }
+        let configured = boot::settings(host).configured;
+        let now = configured.and_then(|configured| configured.mode);
+        if now.unwrap_or(NetnsMode::Shared) != *to {
+            persisted(host, *to)?;
+        }
         journal::forget_mode(host)?;
     }
     Ok(())
@@ -37,7 +45,9 @@ pub(super) fn carry_out(host: &Host, step: &Step) -> Result<(), StepError> {
             }
         }
         Action::PersistNetns { from, to } => {
-            journal::keep_mode(host, *from)?;
+            let files = persist::plan(host, *to)?;
+            let made = files.iter().any(|file| file.edit == Edit::New);
+            journal::keep_mode(host, *from, made)?;
             persisted(host, *to)
         }
         Action::SetNetns { to, .. } => {

@@ -77,4 +77,11 @@ fn firmware(lab: &Lab) {
         "devlink dev param set pci/{pf} name total_vfs value 4 cmode permanent"
     ))
     .ok();
+    // What has come, or was taken back, is forgotten: the next change is a first one.
+    with(
+        lab,
+        "apply",
+        &document.replace("num_vfs = 6", "num_vfs = 0"),
+    )
+    .ok();
 }

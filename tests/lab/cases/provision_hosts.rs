@@ -102,7 +102,7 @@ fn destroy(lab: &Lab, pfs: &[String]) {
 }
 
 /// While there are other namespaces the mode cannot change: the next boot has it, a restart is left
-/// to do, and VFs are made all the same. Then it changes at once, and the files come back.
+/// to do. Then it changes at once, and the files are as they were.
 fn namespace_mode(lab: &Lab) {
     let document = "version = 1\n[host]\nrdma_netns = \"exclusive\"\n";
     let netns = lab.netns("user");

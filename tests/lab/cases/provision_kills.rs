@@ -59,7 +59,8 @@ impl<'a> Killed<'a> {
             let run = self.run(Some((n + 1, fault)));
             let hit = run.hit.map(|step| step.what).unwrap_or_default();
             self.points += usize::from(!hit.is_empty());
-            self.converges(&format!("{fault:?} at step {} ({hit})", n + 1));
+            let what = format!("{fault:?} at step {} ({hit})", n + 1);
+            self.converges(&what);
         }
         println!("apply killed at {} points of {count} steps", self.points);
     }
