@@ -49,7 +49,40 @@ fn pages() -> Vec<(String, String)> {
         let text = page::of_object(object, &prose(name), &names);
         pages.push((format!("rdmactl-{name}.8"), text));
     }
+    let document = page::of_file(
+        "rdmactl-provision.toml",
+        "what an SR-IOV host is to have",
+        &prose("provision.toml"),
+    );
+    pages.push(("rdmactl-provision.toml.5".to_owned(), document));
     pages
+}
+
+/// Every key that the schema has is told of.
+#[test]
+fn every_key_of_the_document_is_there() {
+    let pages = pages();
+    let (_, text) = pages
+        .iter()
+        .find(|(name, _)| name == "rdmactl-provision.toml.5")
+        .unwrap();
+    let path = man().join("../deployment/provision.schema.json");
+    let schema: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let pf = &schema["$defs"]["pf"]["properties"];
+    for place in [
+        &schema["properties"],
+        &schema["properties"]["host"]["properties"],
+        &schema["properties"]["policy"]["properties"],
+        pf,
+        &pf["match"]["properties"],
+        &schema["$defs"]["vf"]["properties"],
+        &schema["$defs"]["common"]["properties"],
+    ] {
+        for key in place.as_object().unwrap().keys() {
+            assert!(text.contains(key.as_str()), "{key}");
+        }
+    }
 }
 
 #[test]
@@ -80,6 +113,7 @@ fn no_page_is_left_of_what_is_no_more() {
         .iter()
         .map(|name| {
             name.trim_end_matches(".8")
+                .trim_end_matches(".5")
                 .trim_start_matches("rdmactl-")
                 .to_owned()
                 + ".man"

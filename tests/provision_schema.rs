@@ -113,6 +113,13 @@ fn both_take_and_refuse_the_same() {
         pf(json!({"vf": [{"range": "3", "mac": mac, "vlan": 4, "qos": 1}]})),
         pf(json!({"vf": [{"range": "3", "node_guid": guid, "port_guid": guid}]})),
         pf(json!({"vf_defaults": {"driver": "none", "policy": "up"}})),
+        pf(json!({"eswitch": "switchdev", "vf_defaults": {"msix": 2048}})),
+        pf(
+            json!({"vf": [{"range": "3", "managed": false}, {"range": "4", "managed": true, "msix": 1}]}),
+        ),
+        pf(json!({"guid": {"mode": "file", "file": "/etc/guids"}})),
+        json!({"version": 1, "host": {"reserved": [{"start": guid, "end": guid}]}}),
+        json!({"version": 1, "pf": [{"match": {"serial": "MT20 X"}}]}),
     ];
     for document in &good {
         assert!(
@@ -152,6 +159,15 @@ fn both_take_and_refuse_the_same() {
         pf(json!({"vf_defaults": {"guid": guid}})),
         pf(json!({"vf_defaults": {"proto": "802.1q", "vlan": 1}})),
         pf(json!({"vf": [{}]})),
+        pf(json!({"eswitch": "offloads"})),
+        pf(json!({"vf_defaults": {"msix": 0}})),
+        pf(json!({"vf_defaults": {"managed": false}})),
+        pf(json!({"vf": [{"range": "3", "managed": false, "msix": 1}]})),
+        pf(json!({"guid": {"mode": "file"}})),
+        pf(json!({"guid": {"mode": "file", "file": "guids"}})),
+        pf(json!({"mac": {"mode": "file", "file": "/etc/macs"}})),
+        json!({"version": 1, "host": {"reserved": [{"start": guid}]}}),
+        json!({"version": 1, "pf": [{"match": {"serial": " x"}}]}),
         pf(json!({"vf": [{"range": "a"}]})),
         pf(json!({"vf": [{"range": 3}]})),
         pf(json!({"vf": [{"range": "3", "qos": 1}]})),

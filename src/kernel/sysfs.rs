@@ -76,6 +76,22 @@ impl Sysfs {
         Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
+    /// The first bytes of a binary attribute, `limit` at most.
+    ///
+    /// # Errors
+    /// [`SysfsError`]; a driver may refuse the read with any errno.
+    pub fn bytes(&self, path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>, SysfsError> {
+        let path = path.as_ref();
+        let fail = |errno| self.error("read", path, errno);
+        let file = self.open(path, OFlag::O_RDONLY).map_err(fail)?;
+        let mut bytes = Vec::new();
+        File::from(file)
+            .take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(|error| fail(errno(&error)))?;
+        Ok(bytes)
+    }
+
     /// Writes an attribute in a single call, as sysfs wants it.
     ///
     /// # Errors

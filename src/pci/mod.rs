@@ -3,5 +3,8 @@
 pub mod admission;
 pub mod appearance;
 pub mod device;
+pub mod devlink;
 pub mod driver;
 pub mod function;
+pub mod msix;
+pub mod vpd;

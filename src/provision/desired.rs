@@ -18,6 +18,10 @@ pub struct VfDesired {
     pub index: u16,
     /// Its driver.
     pub driver: DriverWish,
+    /// How many interrupt vectors; `None` leaves them.
+    pub msix: Option<u16>,
+    /// It is left to others.
+    pub is_left: bool,
     /// What its PF is to give it.
     pub wish: Wish,
 }
@@ -74,11 +78,22 @@ fn one(
 ) -> Result<VfDesired, Problem> {
     let mut own = entry.vfs.iter();
     let own = own.find(|vf| (vf.first..=vf.last).contains(&index));
+    if own.is_some_and(|own| own.vf.is_left) {
+        return Ok(VfDesired {
+            index,
+            driver: DriverWish::Unmanaged,
+            msix: None,
+            is_left: true,
+            wish: Wish::default(),
+        });
+    }
     let mut wish = entry.defaults.wish;
     let mut driver = entry.defaults.driver.clone();
+    let mut msix = entry.defaults.msix;
     if let Some(own) = own {
         wish = over(wish, own.vf.wish);
         driver = own.vf.driver.clone().or(driver);
+        msix = own.vf.msix.or(msix);
     }
     let told = basis.told.get(&index);
     match basis.layer {
@@ -97,6 +112,8 @@ fn one(
     Ok(VfDesired {
         index,
         driver: driver.unwrap_or(DriverWish::Default),
+        msix,
+        is_left: false,
         wish,
     })
 }
@@ -144,7 +161,11 @@ fn guids(
     }
     let what = "port GUID";
     let own = basis.guid.ok_or(Problem::NoIdentity { what })?;
-    let derived = derived_guid::derived(own, index, &document.site);
+    let is_reserved = |guid: Guid| {
+        let mut runs = document.reserved.iter();
+        runs.any(|(first, last)| (*first..=*last).contains(&guid))
+    };
+    let derived = derived_guid::outside(own, index, &document.site, is_reserved);
     let what = "GUID";
     let derived = derived.ok_or(Problem::BeyondScheme { what, index })?;
     Ok(kept.map(|guid| guid.or(Some(derived))))

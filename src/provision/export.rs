@@ -6,7 +6,7 @@ use super::observed::PfState;
 use crate::rdma::boot::BootSettings;
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::vf_side::VfSide;
-use crate::types::{DriverName, Guid, LinkPolicy, PciAddr, VlanProto};
+use crate::types::{DriverName, EswitchMode, Guid, LinkPolicy, PciAddr, VlanProto};
 use crate::wire::link::vf::Vf as Told;
 
 /// The document of these PFs, in TOML, and what it leaves out. PFs without VFs are not in it.
@@ -58,6 +58,9 @@ fn pf(text: &mut String, state: &PfState) {
         mark(state),
         state.pf.vfs.len(),
     );
+    if state.eswitch == Some(EswitchMode::Switchdev) {
+        text.push_str("eswitch = \"switchdev\"\n");
+    }
     let key = if is_ib { "guid" } else { "mac" };
     let all: Option<Vec<String>> = state
         .pf
@@ -85,6 +88,9 @@ fn pf(text: &mut String, state: &PfState) {
         }
     }
     let nothing = (Told::default(), VfSide::default());
+    let mut vectors = state.vectors.values();
+    let first = vectors.next();
+    let differ = vectors.any(|other| Some(other) != first);
     for vf in &state.pf.vfs {
         let told = state.told.get(&vf.index).unwrap_or(&nothing.0);
         let side = state.sides.get(&vf.index).unwrap_or(&nothing.1);
@@ -93,6 +99,11 @@ fn pf(text: &mut String, state: &PfState) {
             lines.splice(0..0, own_addresses(told, is_ib));
         }
         lines.extend(driver(side, state.driver.as_deref()));
+        // Where all have the same, that is what the device gives them.
+        let vectors = state.vectors.get(&vf.index);
+        if let Some(vectors) = vectors.filter(|_| differ) {
+            lines.push(format!("msix = {vectors}"));
+        }
         if !lines.is_empty() {
             let _ = write!(text, "\n[[pf.vf]]\nrange = \"{}\"\n", vf.index);
             for line in lines {

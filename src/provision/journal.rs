@@ -35,6 +35,12 @@ pub struct Originals {
     pub brought_up: bool,
     /// What VFs were given, by index and key; only what was changed.
     pub given: BTreeMap<u16, BTreeMap<String, String>>,
+    /// The mode of its switch; only if it was changed.
+    #[serde(default)]
+    pub eswitch: Option<String>,
+    /// The interrupt vectors of VFs, by index; only of those that were changed.
+    #[serde(default)]
+    pub vectors: BTreeMap<u16, u16>,
     /// The drivers of VFs, by index; only of those that were bound or unbound.
     pub drivers: BTreeMap<u16, Option<String>>,
 }
@@ -69,6 +75,8 @@ impl Originals {
         for (index, given) in earlier.given {
             self.given.entry(index).or_default().extend(given);
         }
+        self.eswitch = earlier.eswitch.or(self.eswitch);
+        self.vectors.extend(earlier.vectors);
         self.drivers.extend(earlier.drivers);
         self
     }

@@ -10,10 +10,10 @@ use super::firmware::standing;
 use super::journal;
 use super::observed::{Found, HostState, Observed, PfState};
 use super::plan::{Plan, plan};
-use crate::kernel::{FileError, Host, SysfsError, modules, namespaces};
+use crate::kernel::{FileError, Host, NetlinkError, SysfsError, modules, namespaces};
 use crate::netdev::interface;
 use crate::pci::device::rdma_names;
-use crate::pci::function;
+use crate::pci::{function, msix, vpd};
 use crate::rdma::boot;
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::pf::{self, Pf, Vf};
@@ -21,7 +21,7 @@ use crate::sriov::report::{self, Report};
 use crate::sriov::uplink::{self, Uplink, UplinkError};
 use crate::sriov::usage::{self, How, UsageError, Use};
 use crate::sriov::vf_side::{self, VfSide};
-use crate::sriov::{count, ipoib};
+use crate::sriov::{count, eswitch, ipoib};
 use crate::types::{DeviceId, Guid, IfName, Mac, PciAddr};
 
 /// Why a host could not be looked at.
@@ -36,6 +36,9 @@ pub enum LookError {
     /// The network namespaces cannot be listed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The kernel cannot be asked.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
     /// It cannot be said who uses a VF.
     #[error("cannot find out who uses the VFs: {0}")]
     Usage(#[from] UsageError),
@@ -97,13 +100,16 @@ pub fn starting(host: &Host, observed: &Observed) -> BTreeSet<(PciAddr, u16)> {
 /// [`LookError`].
 pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
     let mut pfs = pf::list(host.sysfs())?;
-    let wants_mac = document
-        .pfs
-        .iter()
-        .any(|entry| entry.function.perm_mac.is_some());
+    let wants = |is: fn(&Match) -> bool| document.pfs.iter().any(|entry| is(&entry.function));
+    let wants_mac = wants(|function| function.perm_mac.is_some());
+    let wants_serial = wants(|function| function.serial.is_some());
     let mut marks = Vec::new();
     for pf in &pfs {
-        marks.push(Marks::of(host, pf, wants_mac)?);
+        let mut of_pf = Marks::of(host, pf, wants_mac)?;
+        if wants_serial {
+            of_pf.serial = vpd::serial(host.sysfs(), pf.address);
+        }
+        marks.push(of_pf);
     }
     let meant = |pfs: &[Pf], marks: &[Marks]| -> Vec<Vec<usize>> {
         let of_entry = |entry: &PfEntry| {
@@ -116,7 +122,11 @@ pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
     if found.iter().any(Vec::is_empty) {
         // One whose firmware has SR-IOV switched off is a PF that offers no VFs.
         for pf in pf::without_vfs(host.sysfs())? {
-            marks.push(Marks::of(host, &pf, wants_mac)?);
+            let mut of_pf = Marks::of(host, &pf, wants_mac)?;
+            if wants_serial {
+                of_pf.serial = vpd::serial(host.sysfs(), pf.address);
+            }
+            marks.push(of_pf);
             pfs.push(pf);
         }
         let all = meant(&pfs, &marks);
@@ -147,7 +157,18 @@ pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
         }
         _ => Found::Several(at.iter().map(|at| pfs[*at].address).collect()),
     });
-    let pfs: Vec<Found> = found.collect();
+    let mut pfs: Vec<Found> = found.collect();
+    for (entry, found) in document.pfs.iter().zip(&mut pfs) {
+        let Found::One(state) = found else { continue };
+        if entry.eswitch.is_some() {
+            ask_mode(host, state)?;
+        }
+        let of_vfs = entry.vfs.iter().map(|own| &own.vf);
+        let mut wishes = of_vfs.chain([&entry.defaults]);
+        if wishes.any(|wish| wish.msix.is_some()) {
+            ask_vectors(host, state)?;
+        }
+    }
     Ok(Observed {
         firmware: match document.policy.firmware {
             Firmware::Write => standing::look(host, document, &pfs),
@@ -166,6 +187,28 @@ pub fn states(host: &Host, pfs: Vec<Pf>) -> Result<Vec<PfState>, LookError> {
     let reports = report::of_all(host, &pfs)?;
     let both = pfs.into_iter().zip(reports);
     both.map(|(pf, report)| state(host, pf, report?)).collect()
+}
+
+/// The mode of a PF's switch, which the others of its settings do not come with.
+///
+/// # Errors
+/// [`LookError`].
+pub fn ask_mode(host: &Host, state: &mut PfState) -> Result<(), LookError> {
+    state.eswitch = eswitch::read(host, state.pf.address)?;
+    Ok(())
+}
+
+/// The interrupt vectors of a PF's VFs, each in the VF's own configuration space.
+///
+/// # Errors
+/// [`LookError`].
+pub fn ask_vectors(host: &Host, state: &mut PfState) -> Result<(), LookError> {
+    for vf in &state.pf.vfs {
+        if let Some(vectors) = msix::vectors(host.sysfs(), vf.address)? {
+            state.vectors.insert(vf.index, vectors);
+        }
+    }
+    Ok(())
 }
 
 fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
@@ -194,6 +237,8 @@ fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
         up,
         left_off: !probing && journal::was_probing(host, address),
         probing,
+        eswitch: None,
+        vectors: BTreeMap::new(),
         layer: report.layer,
         told: report.told,
         gap: report.gap,
@@ -233,6 +278,7 @@ struct Marks {
     mac: Option<Mac>,
     netdevs: Vec<IfName>,
     kind: Option<(u16, u16)>,
+    serial: Option<String>,
 }
 
 impl Marks {
@@ -251,12 +297,14 @@ impl Marks {
             },
             netdevs: function::netdevs(sysfs, address)?,
             kind: function.and_then(|function| function.vendor.zip(function.device)),
+            serial: None,
         })
     }
 
     fn fit(&self, address: PciAddr, wanted: &Match) -> bool {
         wanted.pci.is_none_or(|pci| pci == address)
             && wanted.guid.is_none_or(|guid| self.guid == Some(guid))
+            && (wanted.serial.is_none() || self.serial == wanted.serial)
             && wanted.perm_mac.is_none_or(|mac| self.mac == Some(mac))
             && wanted
                 .vendor_device
@@ -279,13 +327,14 @@ fn host_state(host: &Host, document: &Document) -> Result<HostState, LookError> 
     let modules = modules.collect();
     // The look at every process is for when they matter.
     let changes = document.rdma_netns.is_some() && document.rdma_netns != netns.running;
-    let other_namespaces = match changes {
-        true => namespaces::others(host)?.namespaces.len(),
-        false => 0,
+    let namespaces = match changes {
+        true => namespaces::others(host)?.namespaces,
+        false => Vec::new(),
     };
     Ok(HostState {
         netns,
-        other_namespaces,
+        other_namespaces: namespaces.len(),
+        namespaces,
         modules,
     })
 }

@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod apply;
 pub mod desired;
 pub mod document;
+pub mod duplicates;
 pub mod export;
 pub mod firmware;
 pub mod given;

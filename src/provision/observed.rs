@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::firmware::Standing;
+use crate::kernel::Namespace;
 use crate::kernel::modules::Availability;
 use crate::rdma::boot::BootSettings;
 use crate::sriov::link_layer::LinkLayer;
@@ -10,7 +11,7 @@ use crate::sriov::pf::Pf;
 use crate::sriov::report::Gap;
 use crate::sriov::usage::{Usage, Use};
 use crate::sriov::vf_side::VfSide;
-use crate::types::{Guid, Mac, ModuleName, PciAddr};
+use crate::types::{EswitchMode, Guid, Mac, ModuleName, PciAddr};
 use crate::wire::link::vf::Vf as Told;
 
 /// A host, as far as a document goes.
@@ -31,6 +32,8 @@ pub struct HostState {
     pub netns: BootSettings,
     /// Network namespaces beside the initial one: while there is one, the mode is fixed.
     pub other_namespaces: usize,
+    /// Those of them that were found.
+    pub namespaces: Vec<Namespace>,
     /// The modules that a document may ask for, and `ib_ipoib`.
     pub modules: BTreeMap<ModuleName, Availability>,
 }
@@ -67,6 +70,10 @@ pub struct PfState {
     pub left_off: bool,
     /// Whether its interface is up; `None` where it has none that can be seen.
     pub up: Option<bool>,
+    /// The mode of its switch, where somebody asked and it has one.
+    pub eswitch: Option<EswitchMode>,
+    /// How many interrupt vectors its VFs have, by index, where somebody asked and may know.
+    pub vectors: BTreeMap<u16, u16>,
     /// What it tells of its VFs, by index.
     pub told: BTreeMap<u16, Told>,
     /// Why it does not tell of all.
@@ -88,6 +95,13 @@ impl Found {
 }
 
 impl PfState {
+    /// What it goes by, as the files of other managers may name it.
+    pub fn words(&self) -> Vec<String> {
+        let mac = self.mac.map(|mac| mac.to_string());
+        let both = [self.name.clone(), self.pf.address.to_string()];
+        both.into_iter().chain(mac).collect()
+    }
+
     /// Who uses the VF with this index, as far as somebody asked.
     pub fn uses(&self, index: u16) -> Vec<Use> {
         let uses = self.usage.iter().flat_map(|usage| usage.uses.iter());

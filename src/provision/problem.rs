@@ -2,7 +2,7 @@
 
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::wish::Unfit;
-use crate::types::PciAddr;
+use crate::types::{EswitchMode, PciAddr};
 
 use super::document::Place;
 use super::firmware::judgement::Obstacle;
@@ -65,6 +65,19 @@ pub enum Problem {
         /// What is there.
         is: usize,
     },
+    /// Somebody else makes the VFs, and has set another mode.
+    #[error(
+        "eswitch = \"{wanted}\" is declared, and the switch is {is}; another manager makes the VFs"
+    )]
+    WrongEswitch {
+        /// What it is.
+        is: EswitchMode,
+        /// What is declared.
+        wanted: EswitchMode,
+    },
+    /// There is no switch whose mode could be set.
+    #[error("eswitch is declared, and the driver of the PF has no switch whose mode can be set")]
+    NoEswitch,
     /// There are not addresses enough.
     #[error("there are {room} {what}s for {vfs} VFs")]
     Room {

@@ -12,7 +12,7 @@ use crate::rdma::boot;
 use crate::sriov::pf::{self, Pf, Vf};
 use crate::sriov::usage;
 use crate::sriov::wish::current;
-use crate::types::{DriverName, NetnsMode};
+use crate::types::{DriverName, EswitchMode, NetnsMode};
 use crate::wire::link::vf::VfSetting;
 
 /// The PFs that something is on record of, and the steps back.
@@ -33,6 +33,12 @@ pub fn planned(host: &Host) -> Result<(Vec<PfState>, Vec<Step>), LookError> {
     }
     let mut states = look::states(host, there)?;
     for (state, originals) in states.iter_mut().zip(&records) {
+        if originals.eswitch.is_some() {
+            look::ask_mode(host, state)?;
+        }
+        if !originals.vectors.is_empty() {
+            look::ask_vectors(host, state)?;
+        }
         let mut wanted = undo(state, originals);
         if wanted.iter().any(|step| step.class != Class::Safe) {
             state.usage = Some(usage::look(host, &state.pf, &state.pf.vfs)?);
@@ -100,12 +106,60 @@ fn undo(state: &PfState, originals: &Originals) -> Vec<Step> {
             users,
             ..Step::safe(pf, Action::Remove { from: now }, Reason::WasBefore)
         });
+        steps.extend(mode_back(state, originals));
     } else if originals.vfs == now {
+        steps.extend(switched_back(state, originals));
         for vf in &state.pf.vfs {
             steps.extend(of_vf(state, originals, vf.index));
         }
     }
     steps
+}
+
+fn mode_back(state: &PfState, originals: &Originals) -> Option<Step> {
+    let to = EswitchMode::of_word(originals.eswitch.as_ref()?)?;
+    let from = state.eswitch;
+    let action = Action::SetEswitch { from, to };
+    (from != Some(to)).then(|| Step {
+        class: Class::Rebind,
+        ..Step::safe(Target::Pf(state.pf.address), action, Reason::WasBefore)
+    })
+}
+
+/// The mode of the switch, for which the VFs lose their drivers; what else they had comes after.
+fn switched_back(state: &PfState, originals: &Originals) -> Vec<Step> {
+    let Some(mode) = mode_back(state, originals) else {
+        return Vec::new();
+    };
+    let (mut before, mut after) = (Vec::new(), vec![mode]);
+    for vf in &state.pf.vfs {
+        let side = state.sides.get(&vf.index);
+        let Some(from) = side.and_then(|side| side.driver.clone()) else {
+            continue;
+        };
+        let named: Option<DriverName> = from.parse().ok();
+        let to = named.filter(DriverName::takes_anything);
+        let users = state.uses(vf.index);
+        let step = |action| Step {
+            class: Class::Rebind,
+            blocked: blocked(state, users.is_empty()),
+            users: users.clone(),
+            ..Step::safe(
+                Target::Vf(state.pf.address, vf.index),
+                action,
+                Reason::EswitchMode,
+            )
+        };
+        before.push(step(Action::Unbind { from }));
+        after.push(step(Action::Bind { to }));
+    }
+    if before.iter().any(|step| step.blocked.is_some()) {
+        for step in before.iter_mut().chain(&mut after) {
+            step.blocked = step.blocked.or(Some(Block::Earlier));
+        }
+    }
+    before.extend(after);
+    before
 }
 
 fn blocked(state: &PfState, is_idle: bool) -> Option<Block> {
@@ -137,7 +191,12 @@ fn of_vf(state: &PfState, originals: &Originals, index: u16) -> Vec<Step> {
             VfSetting::NodeGuid(_) | VfSetting::PortGuid(_) | VfSetting::Mac(_)
         )
     };
-    let rebinds = *before != driver || driver.is_some() && settings.iter().any(is_identity);
+    let has = state.vectors.get(&index).copied();
+    let vectors = originals.vectors.get(&index).copied();
+    let vectors = vectors.filter(|to| has != Some(*to));
+    let rebinds = *before != driver
+        || driver.is_some() && vectors.is_some()
+        || driver.is_some() && settings.iter().any(is_identity);
     let class = if rebinds { Class::Rebind } else { Class::Safe };
     let step = |action| Step {
         class,
@@ -149,6 +208,9 @@ fn of_vf(state: &PfState, originals: &Originals, index: u16) -> Vec<Step> {
     }
     for (from, to) in settings {
         steps.push(step(Action::Set { from, to }));
+    }
+    if let Some(to) = vectors {
+        steps.push(step(Action::SetMsix { from: has, to }));
     }
     if let Some(before) = before.as_ref().filter(|_| rebinds) {
         let named: Option<DriverName> = before.parse().ok();
@@ -202,6 +264,8 @@ mod tests {
             probing: true,
             left_off: false,
             up: None,
+            eswitch: None,
+            vectors: [].into(),
             told: [(0, told(0, 7)), (1, told(1, 9))].into(),
             gap: None,
             sides: [(0, side("mlx5_core")), (1, side("mlx5_core"))].into(),

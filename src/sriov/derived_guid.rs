@@ -17,6 +17,17 @@ const FILLERS: [u64; 2] = [0x0300, 0xfffe];
 /// `b8:59:9f:03:00:f9:8f:86` gives VF 5 `ba:59:9f:00:06:f9:8f:86`. Other GUIDs, and any with a
 /// site, give `06`, forty bits of a hash, and the index. `None` beyond 65,532 VFs, which no PF has.
 pub fn derived(pf: Guid, index: u16, site: &str) -> Option<Guid> {
+    outside(pf, index, site, |_| false)
+}
+
+/// As [`derived`], where no GUID is taken that somebody else hands out: one that would be among
+/// those is made with a hash, and there is none if that is among them too.
+pub fn outside(
+    pf: Guid,
+    index: u16,
+    site: &str,
+    is_reserved: impl Fn(Guid) -> bool,
+) -> Option<Guid> {
     let value = pf.value();
     let filler = (value >> 24) & 0xffff;
     // A number that is a filler itself would look like a GUID from a factory.
@@ -28,9 +39,10 @@ pub fn derived(pf: Guid, index: u16, site: &str) -> Option<Guid> {
         return None;
     }
     if FILLERS.contains(&filler) && value & LOCAL == 0 && site.is_empty() {
-        return Some(Guid::new(
-            (value & !(0xffff << 24)) | LOCAL | (number << 24),
-        ));
+        let kept = Guid::new((value & !(0xffff << 24)) | LOCAL | (number << 24));
+        if !is_reserved(kept) {
+            return Some(kept);
+        }
     }
     let mut hash = Sha256::new();
     hash.update(value.to_be_bytes());
@@ -39,7 +51,7 @@ pub fn derived(pf: Guid, index: u16, site: &str) -> Option<Guid> {
     let mut bytes = [0x06, 0, 0, 0, 0, 0, 0, 0];
     bytes[1..6].copy_from_slice(&hash[..5]);
     bytes[6..].copy_from_slice(&(number as u16).to_be_bytes());
-    Some(Guid::from_bytes(bytes))
+    Some(Guid::from_bytes(bytes)).filter(|guid| !is_reserved(*guid))
 }
 
 #[cfg(test)]
@@ -74,6 +86,20 @@ mod tests {
         let pf = "b8:59:9f:03:00:f9:8f:86";
         assert_eq!(of(pf, 0, "a"), "06:b3:c4:75:a0:a5:00:01");
         assert_eq!(of(pf, 5, "fabric-a"), "06:e4:71:4d:8f:ec:00:06");
+    }
+
+    #[test]
+    fn what_others_hand_out_is_not_taken() {
+        // The pool that ib-kubernetes has unless told otherwise.
+        let pool = |guid: Guid| guid.value() >> 56 == 0x02;
+        let pf = "00:02:c9:03:00:12:34:56".parse().unwrap();
+        let plain = derived(pf, 1, "").unwrap();
+        assert!(pool(plain));
+        let other = outside(pf, 1, "", pool).unwrap();
+        assert_eq!(other.value() >> 56, 0x06);
+        assert_eq!(outside(pf, 1, "", |_| true), None);
+        let far = "b8:59:9f:03:00:f9:8f:86".parse().unwrap();
+        assert_eq!(outside(far, 1, "", pool), derived(far, 1, ""));
     }
 
     #[test]

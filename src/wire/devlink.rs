@@ -1,4 +1,4 @@
-//! devlink's parameters, and the number that generic netlink gives to devlink.
+//! devlink's parameters and switch mode, and the number that generic netlink gives to devlink.
 //!
 //! Sources: `uapi/linux/genetlink.h`, `uapi/linux/devlink.h`, `net/devlink/param.c`.
 
@@ -13,6 +13,10 @@ const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 /// What devlink is called there (`DEVLINK_GENL_NAME`).
 pub const DEVLINK_GENL_NAME: &str = "devlink";
 
+/// `DEVLINK_CMD_ESWITCH_GET`.
+pub const ESWITCH_GET: u8 = 29;
+/// `DEVLINK_CMD_ESWITCH_SET`.
+pub const ESWITCH_SET: u8 = 30;
 /// `DEVLINK_CMD_PARAM_GET`.
 pub const PARAM_GET: u8 = 38;
 /// `DEVLINK_CMD_PARAM_SET`.
@@ -20,6 +24,7 @@ pub const PARAM_SET: u8 = 39;
 
 const BUS_NAME: u16 = 1;
 const DEV_NAME: u16 = 2;
+const ESWITCH_MODE: u16 = 25;
 const PARAM: u16 = 80;
 const PARAM_NAME: u16 = 81;
 const PARAM_TYPE: u16 = 83;
@@ -117,11 +122,34 @@ pub fn param_set(family: u16, device: &str, name: &str, data: Data) -> Request {
 }
 
 fn named(family: u16, command: u8, device: &str, name: &str) -> Request {
+    of_device(family, command, device).text(PARAM_NAME, name)
+}
+
+fn of_device(family: u16, command: u8, device: &str) -> Request {
     Request::new(family)
         .fixed(&[command, 1, 0, 0])
         .text(BUS_NAME, "pci")
         .text(DEV_NAME, device)
-        .text(PARAM_NAME, name)
+}
+
+/// Asks for the mode of the switch in the device with this PCI address.
+pub fn eswitch_get(family: u16, device: &str) -> Request {
+    of_device(family, ESWITCH_GET, device)
+}
+
+/// Sets the mode of the switch, by its number.
+pub fn eswitch_set(family: u16, device: &str, mode: u16) -> Request {
+    let request = of_device(family, ESWITCH_SET, device);
+    request.bytes(ESWITCH_MODE, &mode.to_ne_bytes())
+}
+
+/// The number of the mode of a switch; `None` when the driver tells none.
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn eswitch_mode(body: &[u8]) -> Result<Option<u16>, DecodeError> {
+    let mode = attributes(body)?.find(ESWITCH_MODE);
+    Ok(mode.and_then(|attr| attr.u16()))
 }
 
 /// The permanent value of a parameter; `None` when it has none, or one of another type.
@@ -245,6 +273,7 @@ mod tests {
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = permanent(&bytes);
             let _ = family(&bytes);
+            let _ = eswitch_mode(&bytes);
         }
     }
 }

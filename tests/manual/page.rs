@@ -211,6 +211,24 @@ fn wrapped(page: &str) -> String {
     out
 }
 
+/// The page of a file: prose alone.
+pub(crate) fn of_file(name: &str, about: &str, prose: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let title = roff(&name.to_uppercase());
+    let mut out = format!(
+        ".\\\" Made by tests/manual.rs; the prose is in man/prose.\n\
+         .TH {title} 5 {DATE} \"rdmactl {version}\" \"File Formats\"\n\
+         .SH NAME\n{} \\- {about}\n",
+        roff(name),
+    );
+    out.push_str(prose);
+    see_also(
+        &mut out,
+        &["rdmactl".to_owned(), "rdmactl-provision".to_owned()],
+    );
+    wrapped(&out)
+}
+
 /// The page of the program: its objects, and the options that every command takes.
 pub(crate) fn of_program(root: &mut Command, objects: &[String], prose: &str) -> String {
     let mut out = head("rdmactl", "isolate RDMA devices and provision SR-IOV");

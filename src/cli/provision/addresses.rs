@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::From;
 use crate::cli::{Context, Failure};
-use crate::provision::addresses::{self, Identity};
+use crate::provision::addresses::{self, Addressed, Identity};
 use crate::provision::look;
 use crate::provision::problem::{Problem, Trouble};
 use crate::types::{Guid, Invalid, Mac};
@@ -34,6 +34,20 @@ pub(super) struct Addresses {
     /// What the document has as site
     #[arg(long, value_name = "SITE", conflicts_with = "file", requires = "vfs")]
     site: Option<String>,
+    /// Print them as rows, as a GUID a line, or as the file of the SR-IOV network operator
+    #[arg(long = "as", value_name = "FORM", default_value = "rows")]
+    form: Form,
+}
+
+/// For whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For people and programs
+    Rows,
+    /// Port GUIDs alone, as subnet managers want them
+    Guids,
+    /// /etc/sriov-operator/infiniband/guids
+    Operator,
 }
 
 fn guid(word: &str) -> Result<Guid, Invalid> {
@@ -56,19 +70,30 @@ impl Addresses {
             let site = self.site.as_deref().unwrap_or_default();
             let derived = addresses::derived(identity, vfs, site);
             let found = derived.map_err(impossible)?;
-            return Ok(cx.view.rows(&rows::rows(&found))?);
+            return self.show(cx, &found);
         }
         let document = self.from.read(cx)?;
         let observed = look::look(cx.host, &document);
         let observed = observed.map_err(|error| explain::provision::unseen(&error))?;
         let (found, troubles) = addresses::table(&document, &observed);
-        cx.view.rows(&rows::rows(&found))?;
+        self.show(cx, &found)?;
         match troubles.is_empty() {
             true => Ok(()),
             false => Err(Failure::Several(
                 troubles.iter().map(explain::provision::trouble).collect(),
             )),
         }
+    }
+}
+
+impl Addresses {
+    fn show(&self, cx: &mut Context<'_>, found: &[Addressed]) -> Result<(), Failure> {
+        match self.form {
+            Form::Rows => cx.view.rows(&rows::rows(found))?,
+            Form::Guids => cx.view.raw(&rows::guids(found))?,
+            Form::Operator => cx.view.raw(&rows::operator(found))?,
+        }
+        Ok(())
     }
 }
 

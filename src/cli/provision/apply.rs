@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::From;
+use super::{From, others};
 use crate::cli::vf::{plain, unselected};
 use crate::cli::{Context, Failure};
 use crate::kernel::LockError;
@@ -93,7 +93,8 @@ impl Apply {
         };
         if cx.dry_run {
             let looked = look::planned(cx.host, &document);
-            let (_, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
+            let (observed, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
+            others(cx, &observed, &document);
             let found = self.extent.order(cx)?.meant(found);
             return Ok(cx.view.rows(&plan::rows(&found))?);
         }
@@ -102,6 +103,9 @@ impl Apply {
         let outcome = apply::apply(cx.host, &document, &order, &meter);
         // The bar goes before anything is printed.
         drop(meter);
+        if let Ok(Some(observed)) = outcome.as_ref().map(|applied| &applied.observed) {
+            others(cx, observed, &document);
+        }
         told(cx, outcome, "rdmactl provision plan")
     }
 }

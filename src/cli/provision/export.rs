@@ -31,7 +31,12 @@ impl Export {
             chosen = pf::list(sysfs).map_err(|error| unselected(SelectError::Sysfs(error)))?;
         }
         let states = look::states(cx.host, chosen);
-        let states = states.map_err(|error| explain::provision::unseen(&error))?;
+        let mut states = states.map_err(|error| explain::provision::unseen(&error))?;
+        for state in &mut states {
+            look::ask_mode(cx.host, state).map_err(|error| explain::provision::unseen(&error))?;
+            look::ask_vectors(cx.host, state)
+                .map_err(|error| explain::provision::unseen(&error))?;
+        }
         let text = export::document(&boot::settings(cx.host), &states);
         Ok(cx.view.raw(&text)?)
     }

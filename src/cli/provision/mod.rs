@@ -6,12 +6,15 @@ use clap::{Args, Subcommand};
 
 use super::{Context, Failure};
 use crate::provision::document::{self, Document, DocumentError, Origin};
+use crate::provision::observed::Observed;
+use crate::sriov::managers;
 use crate::view::Format;
 use crate::view::explain;
-use crate::view::provision::fault;
+use crate::view::provision::{fault, plan as plan_rows};
 
 mod addresses;
 mod apply;
+mod check_dup;
 mod export;
 mod plan;
 mod rollback;
@@ -43,6 +46,17 @@ enum Verb {
     Addresses(addresses::Addresses),
     /// Find every mistake in the document
     Check(Check),
+    /// Find addresses that VFs of several hosts would share
+    CheckDup(check_dup::CheckDup),
+}
+
+/// Notes who else is configured to make VFs of the document's PFs.
+fn others(cx: &mut Context<'_>, observed: &Observed, document: &Document) {
+    // What cannot be read is for doctor to say.
+    let claims = managers::claims(cx.host, &mut |_| {});
+    for note in plan_rows::others(observed, document, &claims) {
+        cx.note(note);
+    }
 }
 
 /// Which document.
@@ -73,6 +87,7 @@ impl Provision {
             Verb::Status(status) => &status.from,
             Verb::Addresses(addresses) => &addresses.from,
             Verb::Check(check) => &check.from,
+            Verb::CheckDup(check) => return check.reads_input(),
             Verb::Export(_) | Verb::Rollback(_) => return false,
         };
         from.file.as_deref() == Some(Path::new("-"))
@@ -87,6 +102,7 @@ impl Provision {
             Verb::Export(export) => export.run(cx),
             Verb::Addresses(addresses) => addresses.run(cx),
             Verb::Check(check) => check.run(cx),
+            Verb::CheckDup(check) => check.run(cx),
         }
     }
 }

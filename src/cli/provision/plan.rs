@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::From;
+use super::{From, others};
 use crate::cli::{Context, Failure};
 use crate::provision::look;
 use crate::view::explain;
@@ -25,8 +25,9 @@ impl Plan {
     pub(super) fn run(self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let document = self.from.read(cx)?;
         let looked = look::planned(cx.host, &document);
-        let (_, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
+        let (observed, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
         cx.view.rows(&plan::rows(&found))?;
+        others(cx, &observed, &document);
         for note in plan::notes(&found) {
             cx.note(note);
         }

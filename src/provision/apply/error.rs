@@ -13,6 +13,7 @@ use crate::rdma::persist::PersistError;
 use crate::sriov::binding::BindingError;
 use crate::sriov::change::ChangeError;
 use crate::sriov::count::CountError;
+use crate::sriov::eswitch::EswitchError;
 use crate::sriov::uplink::UplinkError;
 
 /// Why a step was not done.
@@ -51,6 +52,18 @@ pub enum StepError {
     /// These have not come in time.
     #[error("{}", lacking(*.0))]
     Lacks(Equipment),
+    /// The switch of the PF has not the mode that it shall have.
+    #[error(transparent)]
+    Eswitch(#[from] EswitchError),
+    /// A VF has not the interrupt vectors that it shall have.
+    #[error("cannot give it {to} interrupt vectors: {source}")]
+    Vectors {
+        /// How many.
+        to: u16,
+        /// Why not.
+        #[source]
+        source: BoundedError,
+    },
     /// A file of sysfs was not written.
     #[error(transparent)]
     Write(#[from] BoundedError),

@@ -69,6 +69,7 @@ pub fn apply(
     if !does_any && records.all(|originals| !originals.is_being_named) {
         applied.left = order.meant(plan);
         settle(host, document, &observed, &mut applied);
+        applied.observed = Some(observed);
         close(host, order, &mut applied);
         return Ok(applied);
     }
@@ -103,6 +104,7 @@ pub fn apply(
     applied.is_late = order.late(&left) > 0;
     applied.left = order.meant(left);
     settle(host, document, &observed, &mut applied);
+    applied.observed = Some(observed);
     close(host, order, &mut applied);
     Ok(applied)
 }

@@ -94,6 +94,8 @@ pub struct Applied {
     pub failed: Vec<Failed>,
     /// What is left: steps that wait for somebody, for a reset, or for what failed.
     pub left: Plan,
+    /// The host as it was looked at last; `None` on the way back, where no document counts.
+    pub observed: Option<Observed>,
     /// Something that was waited for has not come.
     pub is_late: bool,
 }

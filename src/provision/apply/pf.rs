@@ -7,7 +7,7 @@ use super::crew::Purpose;
 use super::{Event, Failed, StepError, Watcher, failed};
 use crate::kernel::{FileError, Host, bounded};
 use crate::netdev::interface;
-use crate::pci::function;
+use crate::pci::{function, msix};
 use crate::provision::given;
 use crate::provision::journal::{self, Originals};
 use crate::provision::observed::PfState;
@@ -17,7 +17,7 @@ use crate::sriov::change::ChangeError;
 use crate::sriov::count::{self, Probing};
 use crate::sriov::giving::{self, Gift};
 use crate::sriov::pf::Pf;
-use crate::sriov::{ipoib, uplink};
+use crate::sriov::{eswitch, ipoib, uplink};
 use crate::types::PciAddr;
 
 /// How long the kernel may take over a number of VFs: what the driver of a PF does for each, and
@@ -81,11 +81,17 @@ impl Work<'_> {
                     continue;
                 }
                 (Action::Unbind { .. }, Target::Vf(_, index)) => self.unbind(&now, index),
+                (Action::SetMsix { to, .. }, Target::Vf(_, index)) => self.share(&now, index, *to),
                 (action, _) => self.whole(&mut now, action),
             };
             let ok = done.is_ok();
             self.took(&mut outcome, step, done);
-            if !ok {
+            // VFs that lost their drivers for these get them back, come what may.
+            let is_alone = matches!(
+                step.action,
+                Action::SetEswitch { .. } | Action::SetMsix { .. }
+            );
+            if !ok && !is_alone {
                 break;
             }
         }
@@ -117,6 +123,9 @@ impl Work<'_> {
         let state = self.state;
         let mut originals = Originals::of(self.host, state.probing, state.pf.vfs.len())?;
         for step in &self.steps {
+            if let Action::SetEswitch { from, .. } = step.action {
+                originals.eswitch = from.map(|from| from.to_string());
+            }
             let Target::Vf(_, index) = step.target else {
                 originals.brought_up |= step.action == Action::BringUp;
                 continue;
@@ -128,6 +137,11 @@ impl Work<'_> {
                     let (key, value) = given::words(*from);
                     let of_vf = originals.given.entry(index).or_default();
                     of_vf.insert(key.to_owned(), value);
+                }
+                Action::SetMsix {
+                    from: Some(from), ..
+                } => {
+                    originals.vectors.insert(index, *from);
                 }
                 Action::Unbind { from } => {
                     originals.drivers.insert(index, Some(from.clone()));
@@ -185,6 +199,9 @@ impl Work<'_> {
                 let limit = self.patience(usize::from(*to));
                 *now = count::create(self.host, now, *to, Probing::AsSet, limit)?;
                 Ok(())
+            }
+            Action::SetEswitch { to, .. } => {
+                Ok(eswitch::set(self.host, self.state.pf.address, *to)?)
             }
             // The planner gives a PF no other steps.
             _ => Ok(()),
@@ -292,6 +309,22 @@ impl Work<'_> {
         };
         job.unbind()?;
         Ok(())
+    }
+}
+
+impl Work<'_> {
+    /// Gives a VF its part of the interrupt vectors; the kernel takes no number while it has a
+    /// driver (drivers/pci/iov.c).
+    fn share(&self, now: &Pf, index: u16, to: u16) -> Result<(), StepError> {
+        let vf = now.vf(index).ok_or(StepError::NotSo)?;
+        let file = function::folder(vf.address).join("sriov_vf_msix_count");
+        let sysfs = self.host.sysfs();
+        bounded::write(sysfs, file, &to.to_string(), ONCE)
+            .map_err(|source| StepError::Vectors { to, source })?;
+        match msix::vectors(sysfs, vf.address)? {
+            Some(has) if has != to => Err(StepError::NotSo),
+            _ => Ok(()),
+        }
     }
 }
 

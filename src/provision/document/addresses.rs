@@ -65,7 +65,7 @@ impl<T: Address> Scheme<T> {
         match self {
             Self::Range { start, end } => Some((end.number() - start.number()).saturating_add(1)),
             Self::List(list) => Some(list.len() as u64),
-            Self::Derived | Self::Keep | Self::Unmanaged => None,
+            Self::Derived | Self::File(_) | Self::Keep | Self::Unmanaged => None,
         }
     }
 
@@ -77,7 +77,7 @@ impl<T: Address> Scheme<T> {
                 (number <= end.number()).then(|| T::of_number(number))
             }
             Self::List(list) => list.get(usize::from(index)).copied(),
-            Self::Derived | Self::Keep | Self::Unmanaged => None,
+            Self::Derived | Self::File(_) | Self::Keep | Self::Unmanaged => None,
         }
     }
 }
@@ -87,6 +87,7 @@ enum Mode {
     Derived,
     Range,
     List,
+    File,
     Keep,
     Unmanaged,
 }
@@ -108,11 +109,12 @@ pub(super) fn scheme<T: Address>(
     node: &Node,
     what: &str,
 ) -> Option<Scheme<T>> {
-    let table = reader.table(node, what, &["mode", "start", "end", "list"])?;
+    let table = reader.table(node, what, &["mode", "start", "end", "list", "file"])?;
     let words = [
         ("pf-derived", Mode::Derived),
         ("range", Mode::Range),
         ("list", Mode::List),
+        ("file", Mode::File),
         ("keep", Mode::Keep),
         ("unmanaged", Mode::Unmanaged),
     ];
@@ -125,6 +127,7 @@ pub(super) fn scheme<T: Address>(
         ("start", Mode::Range, "range"),
         ("end", Mode::Range, "range"),
         ("list", Mode::List, "list"),
+        ("file", Mode::File, "file"),
     ] {
         match table.get(key) {
             Some(node) if mode != of => {
@@ -140,6 +143,20 @@ pub(super) fn scheme<T: Address>(
         Mode::Derived => Some(Scheme::Derived),
         Mode::Keep => Some(Scheme::Keep),
         Mode::Unmanaged => Some(Scheme::Unmanaged),
+        Mode::File if T::WHAT != Guid::WHAT => {
+            let what = format!("files have no {}es: mode = \"file\" is for guid", T::WHAT);
+            reader.fault(&node.span, what);
+            None
+        }
+        Mode::File => {
+            let path = table.get("file")?;
+            let text = reader.text(path, "file")?;
+            if !text.starts_with('/') {
+                reader.fault(&path.span, "file has to begin with /");
+                return None;
+            }
+            Some(Scheme::File(text.into()))
+        }
         Mode::Range => {
             let start: Option<T> = one(reader, table.get("start")?, "start");
             let last = table.get("end")?;

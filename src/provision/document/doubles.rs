@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::addresses::Address;
 use super::{Count, Document, Fault, PfEntry, Scheme};
+use crate::types::Guid;
 
 /// Functions that two entries mean, and addresses that two VFs would get.
 pub(super) fn find(document: &Document) -> Vec<Fault> {
@@ -31,6 +32,21 @@ pub(super) fn find(document: &Document) -> Vec<Fault> {
         let own = entry.vfs.iter().filter_map(|vf| vf.vf.wish.mac);
         (spans(entry, &entry.mac), own.collect())
     };
+    for entry in &document.pfs {
+        let (spans, own): Given<Guid> = guids(entry);
+        let singles = own.into_iter().map(|guid| (guid, guid));
+        let all: Vec<_> = spans.into_iter().chain(singles).collect();
+        let taken = document.reserved.iter().find_map(|(first, last)| {
+            let met = all
+                .iter()
+                .find(|(start, end)| start <= last && first <= end);
+            met.map(|(start, _)| start.max(first))
+        });
+        if let Some(guid) = taken {
+            let what = format!("GUID {guid} is among those that host has as reserved");
+            faults.push(fault(entry, what));
+        }
+    }
     faults.extend(addresses(document, guids));
     faults.extend(addresses(document, macs));
     faults
@@ -65,7 +81,7 @@ fn spans<T: Address>(entry: &PfEntry, scheme: &Scheme<T>) -> Vec<(T, T)> {
             }
             vec![(*start, T::of_number(last))]
         }
-        Scheme::Derived | Scheme::Keep | Scheme::Unmanaged => Vec::new(),
+        Scheme::Derived | Scheme::File(_) | Scheme::Keep | Scheme::Unmanaged => Vec::new(),
     }
 }
 

@@ -6,7 +6,14 @@ use super::reader::Reader;
 
 /// Reads the conditions; one at least.
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Match> {
-    let known = ["guid", "pci", "perm_mac", "netdev", "vendor_device"];
+    let known = [
+        "guid",
+        "pci",
+        "perm_mac",
+        "serial",
+        "netdev",
+        "vendor_device",
+    ];
     let table = reader.table(node, "match", &known)?;
     let before = reader.faults.len();
     let found = Match {
@@ -23,6 +30,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Match> {
         vendor_device: table
             .get("vendor_device")
             .and_then(|node| vendor_device(reader, node)),
+        serial: table.get("serial").and_then(|node| serial(reader, node)),
     };
     if reader.faults.len() > before {
         return None;
@@ -32,6 +40,23 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Match> {
         reader.fault(&node.span, what);
     }
     (found != Match::default()).then_some(found)
+}
+
+/// As `lspci -vv` prints it behind "Serial number".
+fn serial(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    const LONGEST: usize = 255;
+    let text = reader.text(node, "serial")?;
+    let is_one = !text.is_empty()
+        && text.len() <= LONGEST
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        && text.trim() == text;
+    if !is_one {
+        let what = "it is no serial number: write what lspci -vv prints behind \"Serial number\"";
+        reader.fault(&node.span, what);
+    }
+    is_one.then(|| text.to_owned())
 }
 
 /// `15b3:101b`, as `lspci -n` prints it.

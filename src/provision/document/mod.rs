@@ -7,20 +7,22 @@ mod function;
 mod node;
 mod pf;
 mod reader;
+mod shared;
 mod source;
 #[cfg(test)]
 mod tests;
 mod top;
 mod vf;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::wish::Wish;
-use crate::types::{DriverName, Guid, IfName, Mac, ModuleName, NetnsMode, PciAddr};
+use crate::types::{DriverName, EswitchMode, Guid, IfName, Mac, ModuleName, NetnsMode, PciAddr};
 
 pub use fault::{Fault, Place};
-pub use source::{DocumentError, FOLDER, MAIN, Origin, read};
+pub use source::{DocumentError, FOLDER, MAIN, Origin, read, text_of};
 pub use top::{Language, Part, parse};
 
 /// A whole document: one file, or a main file and those that add PFs to it.
@@ -32,6 +34,8 @@ pub struct Document {
     pub modules: Vec<ModuleName>,
     /// What keeps derived addresses of two fabrics apart; empty for one.
     pub site: String,
+    /// GUIDs that others hand out: no VF gets one of them, first and last of each run.
+    pub reserved: Vec<(Guid, Guid)>,
     /// What may be done to reach it.
     pub policy: Policy,
     /// The PFs; none other is touched.
@@ -114,6 +118,8 @@ pub struct Match {
     pub netdev: Option<IfName>,
     /// PCI vendor and device.
     pub vendor_device: Option<(u16, u16)>,
+    /// The serial number of its card, which the other ports of the card have too.
+    pub serial: Option<String>,
 }
 
 /// Where the addresses of VFs come from.
@@ -130,6 +136,9 @@ pub enum Scheme<T> {
     },
     /// One for each VF, by index.
     List(Vec<T>),
+    /// Those that the file of the SR-IOV network operator has for the PF. Whoever reads a document
+    /// puts the list or range in its place.
+    File(PathBuf),
     /// What a VF has it keeps; one without gets one from the PF's own.
     Keep,
     /// They are not looked at.
@@ -154,6 +163,10 @@ pub enum DriverWish {
 pub struct VfWish {
     /// Its driver.
     pub driver: Option<DriverWish>,
+    /// How many interrupt vectors its PF is to give it.
+    pub msix: Option<u16>,
+    /// It is left to others, whatever it has.
+    pub is_left: bool,
     /// What its PF is to give it.
     pub wish: Wish,
 }
@@ -186,6 +199,8 @@ pub struct PfEntry {
     pub num_vfs: Option<Count>,
     /// How many its firmware has to offer at least.
     pub total_vfs: Option<u16>,
+    /// The mode of its switch; `None` leaves it.
+    pub eswitch: Option<EswitchMode>,
     /// Its interface is to be up.
     pub up: bool,
     /// The GUIDs of its VFs, on InfiniBand.

@@ -4,17 +4,19 @@ use super::node::{Kind, Node};
 use super::reader::{Reader, Table};
 use super::{Count, Ownership, PfEntry, Scheme, VfEntry, VfWish, addresses, function, vf};
 use crate::sriov::link_layer::LinkLayer;
+use crate::types::EswitchMode;
 
 /// The capability has 16 bits for each number of VFs.
 const MOST: i64 = 65_535;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "match",
     "optional",
     "link_type",
     "ownership",
     "num_vfs",
     "total_vfs",
+    "eswitch",
     "up",
     "vf_defaults",
     "guid",
@@ -46,6 +48,20 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<PfEntry> {
     let total_vfs = table
         .get("total_vfs")
         .and_then(|node| reader.number(node, "total_vfs", (0, MOST)));
+    let modes = [
+        ("legacy", Some(EswitchMode::Legacy)),
+        ("switchdev", Some(EswitchMode::Switchdev)),
+        ("unmanaged", None),
+    ];
+    let eswitch = table
+        .get("eswitch")
+        .and_then(|node| reader.word(node, "eswitch", &modes))
+        .flatten();
+    if let (Some(node), Some(LinkLayer::InfiniBand)) = (table.get("eswitch"), layer)
+        && eswitch.is_some()
+    {
+        reader.fault(&node.span, "InfiniBand PFs have no eswitch");
+    }
     for (key, foreign) in [
         ("guid", LinkLayer::Ethernet),
         ("mac", LinkLayer::InfiniBand),
@@ -88,6 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<PfEntry> {
         ownership: ownership.unwrap_or(Ownership::Full),
         num_vfs,
         total_vfs,
+        eswitch,
         up,
         guid,
         mac,

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::top::{self, Language, Part};
-use super::{Document, Fault};
+use super::{Document, Fault, shared};
 use crate::kernel::{FileError, Host, file};
 
 /// The main file.
@@ -98,7 +98,31 @@ pub fn read(host: &Host, origin: &Origin, input: &mut dyn Read) -> Result<Docume
             language: *language,
         })
         .collect();
-    top::parse(&parts).map_err(DocumentError::Faults)
+    let mut document = top::parse(&parts).map_err(DocumentError::Faults)?;
+    let faults = shared::resolve(host, &mut document);
+    match faults.is_empty() {
+        true => Ok(document),
+        false => Err(DocumentError::Faults(faults)),
+    }
+}
+
+/// The text of a file that is no document; `-` is standard input.
+///
+/// # Errors
+/// [`DocumentError`].
+pub fn text_of(path: &Path, input: &mut dyn Read) -> Result<String, DocumentError> {
+    let bytes = match path == Path::new("-") {
+        true => {
+            let mut bytes = Vec::new();
+            let read = input.take(MAX_FILE + 1).read_to_end(&mut bytes);
+            read.map_err(DocumentError::Input)?;
+            bytes
+        }
+        false => file::read(path, MAX_FILE + 1)?.ok_or_else(|| DocumentError::Absent {
+            path: path.to_owned(),
+        })?,
+    };
+    text(path, bytes)
 }
 
 fn part(path: &Path, bytes: Option<Vec<u8>>) -> Result<(PathBuf, String, Language), DocumentError> {

@@ -180,6 +180,42 @@ fn what_cannot_be_is_refused() {
             "guid = { mode = \"list\", list = [\"02:00:00:00:00:00:00:05\"] }\n[[pf]]\nmatch = { netdev = \"b\" }\nguid = { mode = \"range\", start = \"02:00:00:00:00:00:00:01\", end = \"02:00:00:00:00:00:00:09\" }",
             "GUID 02:00:00:00:00:00:00:05 is given at x:2:1 already",
         ),
+        (
+            "link_type = \"ib\"\neswitch = \"legacy\"",
+            "x:5:11: InfiniBand PFs have no eswitch",
+        ),
+        (
+            "eswitch = \"switchdef\"",
+            "write legacy, switchdev or unmanaged; did you mean \"switchdev\"?",
+        ),
+        (
+            "vf_defaults = { msix = 4096 }",
+            "4096 is not a valid msix: write 1 to 2048",
+        ),
+        (
+            "[[pf.vf]]\nrange = \"0\"\nmanaged = false\ntrust = true",
+            "x:7:1: trust is for VFs that are not left to others",
+        ),
+        (
+            "guid = { mode = \"file\", file = \"guids\" }",
+            "file has to begin with /",
+        ),
+        (
+            "mac = { mode = \"file\", file = \"/guids\" }",
+            "mode = \"file\" is for guid",
+        ),
+        (
+            "guid = { mode = \"list\", list = [\"02:00:00:00:00:00:00:05\"] }\n[host]\nreserved = [{ start = \"02:00:00:00:00:00:00:00\", end = \"02:ff:ff:ff:ff:ff:ff:ff\" }]",
+            "GUID 02:00:00:00:00:00:00:05 is among those that host has as reserved",
+        ),
+        (
+            "[host]\nreserved = [{ start = \"02:00:00:00:00:00:00:09\", end = \"02:00:00:00:00:00:00:08\" }]",
+            "is below start",
+        ),
+        (
+            "[[pf]]\nmatch = { serial = \"\" }",
+            "it is no serial number",
+        ),
         ("num_vfs = 99999999999999999999", "num_vfs"),
         ("num_vfs = 0x10000", "65536 is not a valid num_vfs"),
         ("up = [[[[[[[[[[[[1]]]]]]]]]]]]", "up is a list"),

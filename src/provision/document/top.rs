@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::node::{self, Node};
 use super::reader::{Reader, Table};
 use super::{Disruptive, Document, Fault, Firmware, Policy, doubles, pf};
-use crate::types::NetnsMode;
+use crate::types::{Guid, NetnsMode};
 
 /// The only version there is.
 const VERSION: i64 = 1;
@@ -60,6 +60,7 @@ pub fn parse(parts: &[Part<'_>]) -> Result<Document, Vec<Fault>> {
         rdma_netns: None,
         modules: Vec::new(),
         site: String::new(),
+        reserved: Vec::new(),
         policy: Policy::default(),
         pfs: Vec::new(),
     };
@@ -133,7 +134,8 @@ fn once<'n>(
 }
 
 fn host(reader: &mut Reader<'_>, node: &Node, document: &mut Document) {
-    let Some(host) = reader.table(node, "host", &["rdma_netns", "modules", "site"]) else {
+    let Some(host) = reader.table(node, "host", &["rdma_netns", "modules", "site", "reserved"])
+    else {
         return;
     };
     if let Some(node) = host.get("rdma_netns") {
@@ -159,6 +161,30 @@ fn host(reader: &mut Reader<'_>, node: &Node, document: &mut Document) {
     if let Some(node) = host.get("site") {
         document.site = reader.text(node, "site").unwrap_or_default().to_owned();
     }
+    if let Some(node) = host.get("reserved") {
+        for node in reader.list(node, "reserved") {
+            document.reserved.extend(reserved(reader, node));
+        }
+    }
+}
+
+/// A run of GUIDs.
+fn reserved(reader: &mut Reader<'_>, node: &Node) -> Option<(Guid, Guid)> {
+    let run = reader.table(node, "reserved", &["start", "end"])?;
+    let mut of = |key: &str| match run.get(key) {
+        Some(node) => reader.parsed::<Guid>(node, key),
+        None => {
+            reader.fault(&node.span, format!("reserved has no {key}"));
+            None
+        }
+    };
+    let (start, end) = (of("start"), of("end"));
+    let (start, end) = (start?, end?);
+    if end < start {
+        reader.fault(&node.span, format!("{end} is below start, {start}"));
+        return None;
+    }
+    Some((start, end))
 }
 
 fn policy(reader: &mut Reader<'_>, node: &Node) -> Policy {

@@ -1,7 +1,7 @@
 //! `vf` and `vf_defaults`: what VFs are to have.
 
 use super::addresses;
-use super::node::Node;
+use super::node::{Key, Node};
 use super::reader::{Reader, Table};
 use super::{DriverWish, VfEntry, VfWish};
 use crate::sriov::link_layer::LinkLayer;
@@ -9,8 +9,9 @@ use crate::sriov::wish::Wish;
 use crate::types::{DriverName, LinkPolicy, VlanProto};
 
 /// Keys of every VF.
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 11] = [
     "driver",
+    "msix",
     "policy",
     "vlan",
     "qos",
@@ -57,14 +58,24 @@ pub(super) fn entry(
     node: &Node,
     layer: Option<LinkLayer>,
 ) -> Option<VfEntry> {
-    let known: Vec<&str> = ["range"]
+    let known: Vec<&str> = ["range", "managed"]
         .iter()
         .chain(&COMMON)
         .chain(&SINGLE)
         .copied()
         .collect();
     let table = reader.table(node, "vf", &known)?;
-    let vf = wish(reader, &table, layer);
+    let mut vf = wish(reader, &table, layer);
+    if let Some(node) = table.get("managed") {
+        vf.is_left = reader.flag(node, "managed") == Some(false);
+        let own = |key: &&Key| !["range", "managed"].contains(&key.text.as_str());
+        if vf.is_left
+            && let Some(key) = table.keys().find(own)
+        {
+            let what = format!("{} is for VFs that are not left to others", key.text);
+            reader.fault(&key.span, what);
+        }
+    }
     let Some(range) = table.get("range") else {
         reader.fault(
             &node.span,
@@ -155,6 +166,11 @@ fn wish(reader: &mut Reader<'_>, table: &Table<'_>, layer: Option<LinkLayer>) ->
     pairs(reader, table, &mut wish);
     VfWish {
         driver: table.get("driver").and_then(|node| driver(reader, node)),
+        // PCI_MSIX_FLAGS_QSIZE has eleven bits.
+        msix: table
+            .get("msix")
+            .and_then(|node| reader.number(node, "msix", (1, 2048))),
+        is_left: false,
         wish,
     }
 }

@@ -27,12 +27,8 @@ impl Devlink {
     /// # Errors
     /// [`NetlinkError`].
     pub fn open(host: &Host) -> Result<Option<Self>, NetlinkError> {
-        let mut conn = host.generic()?;
-        match conn.get(&devlink::family_request(), devlink::family) {
-            Ok(family) => Ok(Some(Self { conn, family })),
-            Err(NetlinkError::Refused(refusal)) if refusal.errno == Errno::ENOENT => Ok(None),
-            Err(error) => Err(error),
-        }
+        let opened = crate::pci::devlink::open(host)?;
+        Ok(opened.map(|(conn, family)| Self { conn, family }))
     }
 
     /// What the function's driver offers; `None` when not all of what makes VFs is among it. The

@@ -1,5 +1,6 @@
 //! `Plan`: the steps from what is there to what is declared. A pure function of the two.
 
+mod eswitch;
 mod host;
 #[cfg(test)]
 mod model;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use super::document::Document;
 use super::observed::{Found, Observed};
 use super::problem::{Problem, Trouble};
+use crate::kernel::Namespace;
 use crate::types::PciAddr;
 
 pub use step::{Action, Block, Class, Reason, Step, Target};
@@ -27,13 +29,15 @@ pub struct Plan {
     /// among the steps then: VFs that another manager makes, firmware that offers too few for
     /// later, a PF without an interface. The others leave none.
     pub troubles: Vec<Trouble>,
+    /// The network namespaces that keep the namespace mode as it is.
+    pub namespaces: Vec<Namespace>,
 }
 
 impl From<Vec<Step>> for Plan {
     fn from(steps: Vec<Step>) -> Self {
         Self {
             steps,
-            troubles: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -104,6 +108,12 @@ pub fn plan(document: &Document, observed: &Observed) -> Plan {
         }
     }
     let (steps, problems) = host::plan(document, &observed.host, needs_ipoib);
+    if steps
+        .iter()
+        .any(|step| matches!(step.blocked, Some(Block::Namespaces(_))))
+    {
+        plan.namespaces.clone_from(&observed.host.namespaces);
+    }
     plan.steps = steps;
     plan.steps.extend(of_pfs);
     let of_host = |problem| Trouble {

@@ -70,11 +70,20 @@ fn of_pf(state: &mut PfState, action: &Action) {
             state.probing = *to;
             state.left_off &= !*to;
         }
+        Action::SetEswitch { from, to } => {
+            assert_eq!(state.eswitch, *from);
+            let mut sides = state.sides.values();
+            assert!(sides.all(|side| side.driver.is_none()), "VFs have drivers");
+            let is_ice = state.driver.as_deref() == Some("ice");
+            assert!(!is_ice || state.pf.vfs.is_empty(), "VFs are there");
+            state.eswitch = Some(*to);
+        }
         Action::Remove { from } => {
             assert_eq!(state.pf.vfs.len(), *from);
             state.pf.vfs.clear();
             state.told.clear();
             state.sides.clear();
+            state.vectors.clear();
             state.usage = Some(Default::default());
         }
         Action::Create { to } => {
@@ -85,6 +94,7 @@ fn of_pf(state: &mut PfState, action: &Action) {
             for index in 0..*to {
                 state.told.insert(index, blank(state.layer.unwrap(), index));
                 state.sides.insert(index, VfSide::default());
+                state.vectors.insert(index, 3);
             }
         }
         other => panic!("{other:?} is not of a PF"),
@@ -134,6 +144,10 @@ fn of_vf(state: &mut PfState, index: u16, action: &Action) {
             VfSetting::QueryRss(on) => told.query_rss = Some(on),
             VfSetting::State(policy) => told.state = Some(policy),
         },
+        Action::SetMsix { to, .. } => {
+            assert_eq!(side.driver, None, "VF {index} has a driver");
+            state.vectors.insert(index, *to);
+        }
         Action::Unbind { from } => {
             assert_eq!(side.driver.as_ref(), Some(from));
             *side = VfSide::default();

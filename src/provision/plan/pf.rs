@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::step::{Action, Block, Class, Reason, Step, Target};
-use super::vfs;
+use super::{eswitch, vfs};
 use crate::kernel::modules::Availability;
 use crate::provision::desired::{self, Basis, VfDesired};
 use crate::provision::document::{Disruptive, Document, Firmware, Ownership, PfEntry};
@@ -81,6 +81,13 @@ pub(super) fn plan(
         target = wanted.min(u16::try_from(now).unwrap_or(u16::MAX));
     }
     let layer = state.layer.or(entry.layer).ok_or(Problem::UnknownLayer)?;
+    let mode = match eswitch::change(entry, state) {
+        Ok(mode) => mode,
+        Err(problem) => {
+            way.problems.push(problem);
+            None
+        }
+    };
     let basis = Basis {
         layer,
         guid: state.guid,
@@ -107,12 +114,15 @@ pub(super) fn plan(
             (None, _) => way.problems.push(Problem::NoUplink),
         }
     }
-    if is_ours && usize::from(wanted) != now {
-        way.steps
-            .extend(anew(document, entry, state, &vfs, wanted)?);
+    let is_first = mode.is_some_and(|mode| mode.is_before_vfs) && now > 0;
+    if is_ours && (usize::from(wanted) != now || is_first) {
+        way.steps.extend(anew(document, mode, state, &vfs, wanted)?);
     } else {
-        let mut steps = Vec::new();
-        for vf in &vfs {
+        let mut steps = match mode {
+            Some(mode) => eswitch::existing(mode, document.policy, state, &vfs)?,
+            None => Vec::new(),
+        };
+        for vf in vfs.iter().filter(|vf| mode.is_none() && !vf.is_left) {
             steps.extend(vfs::existing(document.policy, state, vf)?);
         }
         if is_ours && state.left_off {
@@ -193,7 +203,7 @@ fn doubles(pf: PciAddr, vfs: &[VfDesired], given: &mut Given) -> Result<(), Prob
 /// The number changes: from none, or through none.
 fn anew(
     document: &Document,
-    entry: &PfEntry,
+    mode: Option<eswitch::Change>,
     state: &PfState,
     vfs: &[VfDesired],
     wanted: u16,
@@ -213,11 +223,15 @@ fn anew(
                 Action::Remove { from: now },
                 match wanted {
                     0 => Reason::Declared,
+                    wanted if usize::from(wanted) == now => Reason::EswitchFirst,
                     wanted => Reason::ThroughZero { wanted },
                 },
             )
         });
     }
+    let switched = mode.map(|mode| mode.step(state));
+    let is_first = wanted == 0 || mode.is_some_and(|mode| mode.is_before_vfs);
+    steps.extend(switched.clone().filter(|_| is_first));
     if wanted > 0 {
         let probing = |to, reason| Step::safe(Target::Pf(pf), Action::Probing { to }, reason);
         if state.probing {
@@ -225,6 +239,7 @@ fn anew(
         }
         let create = Action::Create { to: wanted };
         steps.push(Step::safe(Target::Pf(pf), create, Reason::Declared));
+        steps.extend(switched.filter(|_| !is_first));
         for vf in vfs {
             steps.extend(vfs::new_settings(pf, vf)?);
         }
@@ -234,7 +249,6 @@ fn anew(
         // One after the other: RDMA devices get their names in this order.
         steps.extend(vfs.iter().filter_map(|vf| vfs::first_driver(pf, vf)));
     }
-    debug_assert!(entry.num_vfs.is_some());
     // What follows a removal that will not be done will not either.
     if steps.first().is_some_and(|step| step.blocked.is_some()) {
         for step in &mut steps[1..] {

@@ -1,7 +1,7 @@
 //! `Step`: one change of a plan, what it costs, and who stands in its way.
 
 use crate::sriov::usage::Use;
-use crate::types::{DriverName, ModuleName, NetnsMode, PciAddr};
+use crate::types::{DriverName, EswitchMode, ModuleName, NetnsMode, PciAddr};
 use crate::wire::link::vf::VfSetting;
 
 /// What a step is about.
@@ -71,6 +71,13 @@ pub enum Action {
         /// Whether.
         to: bool,
     },
+    /// The switch of a PF gets another mode.
+    SetEswitch {
+        /// The one it has, where it tells.
+        from: Option<EswitchMode>,
+        /// The one it shall have.
+        to: EswitchMode,
+    },
     /// All VFs of a PF are removed.
     Remove {
         /// How many.
@@ -87,6 +94,13 @@ pub enum Action {
         from: Option<VfSetting>,
         /// What it shall have.
         to: VfSetting,
+    },
+    /// A VF gets so many interrupt vectors.
+    SetMsix {
+        /// How many it has; `None` when that is not known, or the VF is new.
+        from: Option<u16>,
+        /// How many it shall have.
+        to: u16,
     },
     /// A VF loses its driver.
     Unbind {
@@ -152,6 +166,12 @@ pub enum Reason {
     NotTold,
     /// A driver asks for addresses only when it is bound.
     NewAddress,
+    /// Interrupt vectors are shared out among VFs without drivers.
+    NewVectors,
+    /// The mode of the switch changes among VFs without drivers.
+    EswitchMode,
+    /// The driver of the PF changes the mode of the switch while there are no VFs.
+    EswitchFirst,
     /// Another driver is declared.
     OtherDriver,
     /// It has no driver.

@@ -20,7 +20,12 @@ pub(super) fn new_settings(pf: PciAddr, vf: &VfDesired) -> Result<Vec<Step>, Pro
         let action = Action::Set { from: None, to };
         Step::safe(Target::Vf(pf, vf.index), action, Reason::NewVf)
     };
-    Ok(settings.into_iter().map(step).collect())
+    let mut steps: Vec<Step> = settings.into_iter().map(step).collect();
+    steps.extend(vf.msix.map(|to| {
+        let action = Action::SetMsix { from: None, to };
+        Step::safe(Target::Vf(pf, vf.index), action, Reason::NewVf)
+    }));
+    Ok(steps)
 }
 
 /// The driver of a VF that had none yet.
@@ -69,7 +74,22 @@ pub(super) fn existing(
     }
     let is_renamed = !side.stale(&Identity::from(&vf.wish)).is_empty();
     let is_renamed = is_renamed || steps.iter().any(|step| step.class == Class::Rebind);
-    steps.extend(driver(target, &vf.driver, side, is_renamed));
+    let from = state.vectors.get(&vf.index).copied();
+    let vectors = vf.msix.filter(|to| from != Some(*to));
+    let again = match (is_renamed, vectors) {
+        (true, _) => Some(Reason::NewAddress),
+        (false, Some(_)) => Some(Reason::NewVectors),
+        (false, None) => None,
+    };
+    let mut drivers = driver(target, &vf.driver, side, again);
+    if let Some(to) = vectors {
+        let step = Step::safe(target, Action::SetMsix { from, to }, Reason::Declared);
+        let is_bind = |step: &Step| matches!(step.action, Action::Bind { .. });
+        let at = drivers.iter().position(is_bind).unwrap_or(drivers.len());
+        let disturbs = side.driver.is_some();
+        drivers.insert(at, if disturbs { rebinds(step) } else { step });
+    }
+    steps.extend(drivers);
     Ok(guarded(policy, state, vf.index, steps))
 }
 
@@ -102,7 +122,7 @@ fn rebinds(step: Step) -> Step {
 }
 
 /// The steps that give a VF its driver, or the one it has anew.
-fn driver(target: Target, wish: &DriverWish, side: &VfSide, is_renamed: bool) -> Vec<Step> {
+fn driver(target: Target, wish: &DriverWish, side: &VfSide, again: Option<Reason>) -> Vec<Step> {
     let now = side.driver.as_deref();
     let unbind = |from: &str, reason| {
         let from = from.to_owned();
@@ -125,21 +145,30 @@ fn driver(target: Target, wish: &DriverWish, side: &VfSide, is_renamed: bool) ->
         (DriverWish::Named(name), Some(now)) if name.as_str() != now => {
             (Reason::OtherDriver, Some(name.clone()))
         }
-        (_, Some(_)) if !is_renamed => return Vec::new(),
-        (DriverWish::Named(name), Some(_)) => (Reason::NewAddress, Some(name.clone())),
-        // The one that it has, if it can be named.
-        (DriverWish::Unmanaged, Some(now)) => (
-            Reason::NewAddress,
-            now.parse().ok().filter(|_| !is_usual(now)),
-        ),
-        (DriverWish::Default, Some(_)) => (Reason::NewAddress, None),
+        (wish, Some(now)) => {
+            let Some(reason) = again else {
+                return Vec::new();
+            };
+            let to = match wish {
+                DriverWish::Named(name) => Some(name.clone()),
+                // The one that it has, if it can be named.
+                DriverWish::Unmanaged => now.parse().ok().filter(|_| !is_usual(now)),
+                DriverWish::Default | DriverWish::None => None,
+            };
+            (reason, to)
+        }
     };
     now.map(|now| vec![unbind(now, reason), rebinds(bind(to, reason))])
         .unwrap_or_default()
 }
 
 /// Nothing is taken from whoever uses the VF, unless that is allowed.
-fn guarded(policy: Policy, state: &PfState, index: u16, mut steps: Vec<Step>) -> Vec<Step> {
+pub(super) fn guarded(
+    policy: Policy,
+    state: &PfState,
+    index: u16,
+    mut steps: Vec<Step>,
+) -> Vec<Step> {
     if steps.iter().all(|step| step.class == Class::Safe) {
         return steps;
     }

@@ -1,5 +1,7 @@
 //! What stands between a host and its document, and what to do about it.
 
+use nix::errno::Errno;
+
 use super::Explanation;
 use super::vf_change::unreachable;
 use super::{binding, vf_change, vf_count};
@@ -11,6 +13,7 @@ use crate::provision::look::LookError;
 use crate::provision::plan::{Plan, Target};
 use crate::provision::problem::{Problem, Trouble};
 use crate::types::shell::quoted;
+use crate::view::namespace::{describe, list_of};
 
 /// A mistake in a document, with its place.
 pub fn fault(fault: &Fault) -> Explanation {
@@ -111,6 +114,14 @@ fn advice(problem: &Problem) -> (Option<&'static str>, Option<&'static str>) {
             Some("the document says that somebody else makes the VFs of this PF"),
             None,
         ),
+        Problem::WrongEswitch { .. } => (
+            Some("the document says that somebody else makes the VFs of this PF"),
+            None,
+        ),
+        Problem::NoEswitch => (
+            Some("InfiniBand ports have none, and some drivers have none at all"),
+            Some("devlink dev eswitch show    # shows what there is; or leave eswitch out"),
+        ),
         Problem::Room { .. } => (None, Some("add addresses, or use mode = \"pf-derived\"")),
         Problem::NoIdentity { .. } => (
             Some("its RDMA device or interface cannot be seen, or has none"),
@@ -181,6 +192,7 @@ pub fn failed(failed: &Failed) -> Explanation {
         StepError::Count(error) => vf_count::explain(error, None),
         StepError::Change(error) => vf_change::explain(error, &target),
         StepError::Binding(error) => binding::explain(error, Availability::Unknown),
+        StepError::Vectors { source, .. } => vectors(&failed.error.to_string(), source.errno()),
         StepError::File(error) => Explanation::of(format!("{error}: {}", error.source)),
         other => Explanation::of(other.to_string()),
     };
@@ -191,6 +203,25 @@ pub fn failed(failed: &Failed) -> Explanation {
     }
 }
 
+/// A VF did not get its interrupt vectors.
+fn vectors(headline: &str, errno: Option<Errno>) -> Explanation {
+    let cause = match errno {
+        Some(Errno::EOPNOTSUPP | Errno::ENOENT) => {
+            Some("the driver of the PF does not share out interrupt vectors")
+        }
+        Some(Errno::EBUSY) => Some("the VF got a driver meanwhile"),
+        Some(Errno::EINVAL | Errno::ENOSPC | Errno::ENOMEM) => Some(
+            "the card takes no such number, or has not so many left: sriov_vf_total_msix of the PF says how many there are",
+        ),
+        _ => None,
+    };
+    Explanation {
+        headline: headline.to_owned(),
+        cause: cause.map(str::to_owned),
+        cure: None,
+    }
+}
+
 /// Steps that are left.
 pub fn left(plan: &Plan, looks: &str) -> Option<Explanation> {
     let count = match plan.steps.len() {
@@ -198,9 +229,16 @@ pub fn left(plan: &Plan, looks: &str) -> Option<Explanation> {
         1 => "1 step is left".to_owned(),
         count => format!("{count} steps are left"),
     };
+    let cause = match plan.namespaces.len() {
+        0 => None,
+        _ => Some(format!(
+            "the namespace mode stays while other network namespaces exist: {}",
+            list_of(plan.namespaces.iter().map(describe))
+        )),
+    };
     Some(Explanation {
         headline: count,
-        cause: None,
+        cause,
         cure: Some(format!("{looks}    # shows them, and what keeps them")),
     })
 }

@@ -1,14 +1,55 @@
 //! `provision plan`: a step as a row.
 
 use super::words;
-use crate::provision::plan::{Action, Plan, Step, Target};
+use crate::provision::document::{Document, Ownership};
+use crate::provision::observed::Observed;
+use crate::provision::plan::{Action, Block, Plan, Step, Target};
+use crate::sriov::managers::Claim;
 use crate::view::explain::usage;
-use crate::view::{Field, Row};
+use crate::view::{Field, Row, namespace};
 
 /// The rows of a plan, in the order in which they would be done.
 pub fn rows(plan: &Plan) -> Vec<Row> {
     let numbered = plan.steps.iter().zip(1u64..);
-    numbered.map(|(step, number)| row(step, number)).collect()
+    let row_of = |(step, number)| {
+        let mut row = row(step, number);
+        if matches!(step.blocked, Some(Block::Namespaces(_))) {
+            let users = plan.namespaces.iter().map(namespace::describe);
+            row.extend(users_field(users.collect()));
+        }
+        row
+    };
+    numbered.map(row_of).collect()
+}
+
+/// What else has VFs made of these PFs.
+pub fn others(observed: &Observed, document: &Document, claims: &[Claim]) -> Vec<String> {
+    let both = document.pfs.iter().zip(&observed.pfs);
+    let ours = both.filter(|(entry, _)| entry.ownership == Ownership::Full);
+    let mut notes = Vec::new();
+    for state in ours.filter_map(|(_, found)| found.one()) {
+        let words = state.words();
+        for claim in claims.iter().filter(|claim| claim.may_mean(&words)) {
+            let maybe = match claim.about.is_empty() {
+                true => "may make",
+                false => "makes",
+            };
+            let (pf, place) = (state.pf.address, claim.place());
+            let (manager, says) = (claim.manager.as_str(), &claim.says);
+            // Text of files: it must not end the line.
+            let says = says.replace(char::is_control, "?");
+            notes.push(format!(
+                "{manager} {maybe} VFs of {pf} too ({place}: {says}): rdmactl doctor --only managers"
+            ));
+        }
+    }
+    notes
+}
+
+fn users_field(users: Vec<String>) -> Option<Field> {
+    let text = users.iter().map(|user| format!("\n    user: {user}"));
+    let text: String = text.collect();
+    (!users.is_empty()).then(|| Field::with_text("users", "USERS", text, users))
 }
 
 /// What the steps do not say: why some will not be done, once each.
@@ -65,12 +106,7 @@ pub(super) fn row(step: &Step, number: u64) -> Row {
         let text = format!("blocked \"{}\" ", block.replace('"', "'"));
         row.push(Field::with_text("blocked", "BLOCKED", text, block));
     }
-    if !step.users.is_empty() {
-        let users: Vec<String> = step.users.iter().map(usage::line).collect();
-        let text = users.iter().map(|user| format!("\n    user: {user}"));
-        let text: String = text.collect();
-        row.push(Field::with_text("users", "USERS", text, users));
-    }
+    row.extend(users_field(step.users.iter().map(usage::line).collect()));
     row
 }
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::words;
+use crate::provision::document::{Document, Ownership, PfEntry};
+use crate::provision::firmware::{Judgement, Standing};
 use crate::provision::observed::{Found, HostState, Observed, PfState};
 use crate::provision::plan::{Plan, Step, Target};
+use crate::sriov::managers::Claim;
 use crate::types::PciAddr;
 use crate::view::{Field, Row, boot};
 
@@ -12,11 +15,20 @@ use crate::view::{Field, Row, boot};
 type Starting = BTreeSet<(PciAddr, u16)>;
 
 /// The host, and each PF with its VFs: those that are there, and those that are to be.
-pub fn rows(observed: &Observed, plan: &Plan, starting: &Starting) -> Vec<Row> {
+pub fn rows(
+    document: &Document,
+    observed: &Observed,
+    plan: &Plan,
+    starting: &Starting,
+    claims: &[Claim],
+) -> Vec<Row> {
     let mut rows = vec![host(&observed.host, plan)];
-    for found in &observed.pfs {
+    for (entry, found) in document.pfs.iter().zip(&observed.pfs) {
         if let Found::One(state) = found {
-            rows.push(pf(state, plan));
+            let mut row = pf(state, plan);
+            row.extend(firmware(observed.firmware.get(&state.pf.address)));
+            row.extend(managers(entry, state, claims));
+            rows.push(row);
             rows.extend(vfs(state, plan, starting));
         }
     }
@@ -62,7 +74,51 @@ fn pf(state: &PfState, plan: &Plan) -> Row {
     let vfs = u64::try_from(state.pf.vfs.len()).unwrap_or(u64::MAX);
     row.push(Field::new("vfs", "", vfs));
     row.push(Field::new("total_vfs", "", u32::from(state.pf.total_vfs)));
+    if let Some(mode) = state.eswitch {
+        row.push(Field::new("eswitch", "", mode.as_str()));
+    }
     row
+}
+
+/// What the firmware works with, and what it will work with, where that is not what is declared.
+fn firmware(standing: Option<&Standing>) -> Option<Field> {
+    let judged = match standing? {
+        Standing::Unknown(why) => {
+            let text = format!("firmware \"{}\" ", why.replace('"', "'"));
+            return Some(Field::with_text("firmware", "", text, why.as_str()));
+        }
+        Standing::Known(judged) => judged,
+    };
+    let of = |number: Option<u64>| number.map_or("unknown".to_owned(), |number| number.to_string());
+    let lines: Vec<String> = judged
+        .iter()
+        .filter_map(|(judgement, _)| match judgement {
+            Judgement::Fulfilled { .. } => None,
+            Judgement::Change { key, from, to } => {
+                Some(format!("{key} current {} declared {to}", of(*from)))
+            }
+            Judgement::Pending { key, from, to } => {
+                Some(format!("{key} current {} next {to}", of(*from)))
+            }
+            Judgement::Impossible { key, to, obstacle } => {
+                Some(format!("{key} declared {to}, and {}", obstacle.words()))
+            }
+        })
+        .collect();
+    let text = format!("firmware \"{}\" ", lines.join(", "));
+    (!lines.is_empty()).then(|| Field::with_text("firmware", "", text, lines))
+}
+
+/// Who else is configured to make its VFs.
+fn managers(entry: &PfEntry, state: &PfState, claims: &[Claim]) -> Option<Field> {
+    let words = state.words();
+    let meant = claims.iter().filter(|claim| claim.may_mean(&words));
+    let lines: Vec<String> = meant
+        .map(|claim| format!("{} {}", claim.manager.as_str(), claim.place()))
+        .collect();
+    let is_ours = entry.ownership == Ownership::Full && !lines.is_empty();
+    let text = format!("also_made_by \"{}\" ", lines.join(", "));
+    is_ours.then(|| Field::with_text("also_made_by", "", text, lines))
 }
 
 fn vfs(state: &PfState, plan: &Plan, starting: &Starting) -> Vec<Row> {
@@ -112,6 +168,9 @@ fn vf(state: &PfState, plan: &Plan, index: u16, starts: bool) -> Row {
         let netdev = side.netdevs.first();
         row.extend(netdev.map(|each| Field::new("netdev", "NETDEV", each.name.as_str())));
     }
+    if let Some(vectors) = state.vectors.get(&index) {
+        row.push(Field::new("msix", "", u32::from(*vectors)));
+    }
     if let Some(told) = state.told.get(&index) {
         let text = |guid: crate::types::Guid| guid.to_string();
         row.extend(
@@ -143,11 +202,17 @@ fn standing(plan: &Plan, target: Target, is_fine: bool) -> Row {
         (true, false) if left.iter().any(|step| step.blocked.is_some()) => "blocked",
         (true, false) => "pending",
     };
+    let blocked = left.iter().find_map(|step| step.blocked);
     let mut row = vec![Field::new("standing", "STANDING", word)];
     if !left.is_empty() {
         let lines: Vec<String> = left.into_iter().map(line).collect();
         let text = format!("left \"{}\" ", lines.join(", "));
         row.push(Field::with_text("left", "LEFT", text, lines));
+        row.extend(blocked.map(|block| {
+            let block = words::block(block);
+            let text = format!("blocked \"{}\" ", block.replace('"', "'"));
+            Field::with_text("blocked", "BLOCKED", text, block)
+        }));
     }
     row
 }

@@ -42,6 +42,16 @@ pub(super) fn change(action: &Action) -> Change {
         Action::BringUp => plain("bring-up", Some("down".to_owned()), Some("up".to_owned())),
         Action::BringDown => plain("bring-down", Some("up".to_owned()), Some("down".to_owned())),
         Action::Probing { to } => plain("autoprobe", Some(switch(!to)), Some(switch(*to))),
+        Action::SetEswitch { from, to } => plain(
+            "set-eswitch",
+            from.map(|from| from.to_string()),
+            Some(to.to_string()),
+        ),
+        Action::SetMsix { from, to } => plain(
+            "set-msix",
+            from.map(|from| from.to_string()),
+            Some(to.to_string()),
+        ),
         Action::Remove { from } => {
             plain("remove-vfs", Some(from.to_string()), Some("0".to_owned()))
         }
@@ -110,6 +120,15 @@ pub(super) fn reason(reason: Reason) -> String {
         Reason::NewVf => "the VF is new".to_owned(),
         Reason::NotTold => "the PF does not tell what the VF has".to_owned(),
         Reason::NewAddress => "the driver asks for addresses only when it is bound".to_owned(),
+        Reason::NewVectors => {
+            "interrupt vectors are shared out while VFs have no drivers".to_owned()
+        }
+        Reason::EswitchMode => {
+            "the mode of the switch changes while VFs have no drivers".to_owned()
+        }
+        Reason::EswitchFirst => {
+            "the driver of the PF changes the mode of its switch while there are no VFs".to_owned()
+        }
         Reason::OtherDriver => "another driver is declared".to_owned(),
         Reason::NoDriver => "the VF has no driver".to_owned(),
         Reason::WasBefore => "it was so before".to_owned(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the adapter's firmware keeps: whether it has VFs, and how many. Both are permanent parameters of devlink, and
- * take effect when the PF is bound anew, which stands for a reset of the card.
+ * take effect when the PF is bound anew, which stands for a reset of the card. Beside them: the mode of the switch.
  */
 #include <net/devlink.h>
 
@@ -30,6 +30,7 @@ static DEFINE_MUTEX(memories_lock);
 
 struct lab_firmware {
 	struct fw_memory *memory;
+	u16 mode;		/* DEVLINK_ESWITCH_MODE_*: legacy each time the PF is bound */
 };
 
 static struct fw_memory *memory_of(struct pci_dev *pdev)
@@ -105,7 +106,45 @@ static const struct devlink_param fw_params[] = {
 	},
 };
 
-static const struct devlink_ops fw_ops = {};
+/* An InfiniBand port has no switch, and no mode changes under a VF that has a driver: what mlx5's users have to keep to. */
+static int fw_mode_get(struct devlink *devlink, u16 *mode)
+{
+	if (lab_mode_is_eth()) {
+		*mode = ((struct lab_firmware *)devlink_priv(devlink))->mode;
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+static int fw_mode_set(struct devlink *devlink, u16 mode, struct netlink_ext_ack *extack)
+{
+	struct lab_fn *fn = pci_get_drvdata(to_pci_dev(devlink_to_dev(devlink)));
+	struct lab_pf *pf = fn ? fn->pf : NULL;
+	bool busy = !pf;
+	int i;
+
+	if (!lab_mode_is_eth())
+		return -EOPNOTSUPP;
+	if (mode != DEVLINK_ESWITCH_MODE_LEGACY && mode != DEVLINK_ESWITCH_MODE_SWITCHDEV)
+		return -EINVAL;
+	if (pf) {
+		mutex_lock(&pf->lock);
+		for (i = 0; i < pf->num_vfs; i++)
+			busy |= pf->vf[i].fn != NULL;
+		mutex_unlock(&pf->lock);
+	}
+	if (busy) {
+		NL_SET_ERR_MSG_MOD(extack, "VFs have drivers");
+		return -EBUSY;
+	}
+	((struct lab_firmware *)devlink_priv(devlink))->mode = mode;
+	return 0;
+}
+
+static const struct devlink_ops fw_ops = {
+	.eswitch_mode_get = fw_mode_get,
+	.eswitch_mode_set = fw_mode_set,
+};
 
 /* Called before the PF's table is made: it has room for as many VFs as the firmware offers. */
 int lab_firmware_add(struct pci_dev *pdev, struct devlink **made)
@@ -126,6 +165,7 @@ int lab_firmware_add(struct pci_dev *pdev, struct devlink **made)
 		return -ENOMEM;
 	fw = devlink_priv(devlink);
 	fw->memory = m;
+	fw->mode = DEVLINK_ESWITCH_MODE_LEGACY;
 	err = devlink_params_register(devlink, fw_params, ARRAY_SIZE(fw_params));
 	if (err) {
 		devlink_free(devlink);

@@ -49,6 +49,7 @@ mod provision_apply;
 mod provision_back;
 mod provision_boot;
 mod provision_hosts;
+mod provision_keys;
 mod provision_kills;
 mod reclaim;
 mod runtime_node;
@@ -100,6 +101,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("provision_apply", provision_apply::cases()),
         ("provision_back", provision_back::cases()),
         ("provision_hosts", provision_hosts::cases()),
+        ("provision_keys", provision_keys::cases()),
         ("provision_kills", provision_kills::cases()),
         ("provision_boot", provision_boot::cases()),
         ("cni_rdma", cni_rdma::cases()),

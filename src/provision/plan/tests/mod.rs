@@ -1,6 +1,7 @@
 //! Plans over many states of a host: the states, and plans in short.
 
 mod converging;
+mod keys;
 mod no_way;
 mod ways;
 
@@ -18,7 +19,7 @@ use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::pf::Pf;
 use crate::sriov::usage::{How, Usage, Use};
 use crate::sriov::vf_side::VfSide;
-use crate::types::{Guid, Mac, NetnsMode};
+use crate::types::{EswitchMode, Guid, Mac, NetnsMode};
 
 const IB: &str = "0000:01:00.0";
 const ETH: &str = "0000:02:00.0";
@@ -52,6 +53,8 @@ fn pf(address: &str, vfs: u16) -> PfState {
         mac: (layer == LinkLayer::Ethernet).then(|| Mac::new([0xb8, 0x59, 0x9f, 0xf9, 0x8f, 0x86])),
         probing: true,
         up: Some(true),
+        eswitch: (layer == LinkLayer::Ethernet).then_some(EswitchMode::Legacy),
+        vectors: (0..vfs).map(|index| (index, 3)).collect(),
         told: BTreeMap::new(),
         gap: None,
         sides: BTreeMap::new(),
@@ -77,6 +80,7 @@ fn host() -> HostState {
             rebuild: None,
         },
         other_namespaces: 0,
+        namespaces: Vec::new(),
         modules: BTreeMap::new(),
     }
 }
@@ -106,6 +110,8 @@ fn short(plan: &Plan) -> Vec<String> {
             Action::BringUp => "up".to_owned(),
             Action::BringDown => "down".to_owned(),
             Action::Probing { to } => format!("autoprobe {}", u8::from(*to)),
+            Action::SetEswitch { to, .. } => format!("eswitch {to}"),
+            Action::SetMsix { to, .. } => format!("msix {to}"),
             Action::Remove { from } => format!("remove {from}"),
             Action::Create { to } => format!("create {to}"),
             Action::Set { to, .. } => {
