@@ -85,11 +85,43 @@ impl Lock {
         patience: impl Into<Patience>,
         lifetime: Lifetime,
     ) -> Result<Self, LockError> {
+        Self::take(host, absolute, patience.into(), lifetime, Kind::Alone)
+    }
+
+    /// As [`Self::acquire`], but together with others that acquire it so; the file stays.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn share(
+        host: &Host,
+        absolute: &str,
+        patience: impl Into<Patience>,
+    ) -> Result<Self, LockError> {
+        Self::take(
+            host,
+            absolute,
+            patience.into(),
+            Lifetime::Kept,
+            Kind::Shared,
+        )
+    }
+
+    fn take(
+        host: &Host,
+        absolute: &str,
+        patience: Patience,
+        lifetime: Lifetime,
+        kind: Kind,
+    ) -> Result<Self, LockError> {
         let path = host.path(absolute);
-        let mut wait = Wait::new(host, &path, patience.into());
+        let mut wait = Wait::new(host, &path, patience, kind);
         loop {
             let mut file = open(&path)?;
-            match file.try_lock() {
+            let locked = match kind {
+                Kind::Alone => file.try_lock(),
+                Kind::Shared => file.try_lock_shared(),
+            };
+            match locked {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => file = wait.until_locked(file)?,
                 Err(TryLockError::Error(error)) => return Err(wait.failed(error)),
@@ -138,23 +170,31 @@ impl Drop for Lock {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Alone,
+    Shared,
+}
+
 /// A waiter in the queue for a lock.
 struct Wait<'a> {
     host: &'a Host,
     path: &'a Path,
     patience: Patience,
+    kind: Kind,
     begun: Instant,
     /// Who has it, and since when that is known.
     before: (Option<u32>, Instant),
 }
 
 impl<'a> Wait<'a> {
-    fn new(host: &'a Host, path: &'a Path, patience: Patience) -> Self {
+    fn new(host: &'a Host, path: &'a Path, patience: Patience, kind: Kind) -> Self {
         let begun = Instant::now();
         Self {
             host,
             path,
             patience,
+            kind,
             begun,
             before: (None, begun),
         }
@@ -170,9 +210,14 @@ impl<'a> Wait<'a> {
         // The lock belongs to both descriptors: it is gone when the last one is closed, and so is one
         // that a thread gets for which nobody waits any more.
         let queued = file.try_clone().map_err(|error| self.failed(error))?;
+        let kind = self.kind;
+        let lock = move || match kind {
+            Kind::Alone => queued.lock(),
+            Kind::Shared => queued.lock_shared(),
+        };
         thread::Builder::new()
             .name("lock".to_owned())
-            .spawn(move || sender.send(queued.lock()))
+            .spawn(move || sender.send(lock()))
             .map_err(|error| self.failed(error))?;
         loop {
             match receiver.recv_timeout(LOOK.min(self.left())) {
@@ -338,6 +383,27 @@ mod tests {
         Lock::clear(&host, "/run/x/held");
         Lock::clear(&host, "/run/x/none");
         assert!(file::list(&machine.path("run/x")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn those_who_share_keep_out_one_who_does_not() {
+        let machine = Machine::new().file("proc/locks", "");
+        let host = machine.host();
+        let share = || Lock::share(&host, "/run/x/lock", Duration::ZERO);
+        let alone = |millis| {
+            let limit = Duration::from_millis(millis);
+            Lock::acquire(&host, "/run/x/lock", limit, Lifetime::Kept)
+        };
+        let (first, second) = (share().unwrap(), share().unwrap());
+        drop(first);
+        assert!(matches!(alone(10), Err(LockError::Busy { .. })));
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| alone(60_000).map(drop));
+            drop(second);
+            waiter.join().unwrap().unwrap();
+        });
+        let _alone = alone(0).unwrap();
+        assert!(matches!(share(), Err(LockError::Busy { .. })));
     }
 
     #[test]
