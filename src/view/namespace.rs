@@ -157,6 +157,14 @@ pub fn unlabelled(mut row: Row) -> Row {
     row
 }
 
+/// How many processes only root can look at.
+pub fn hidden_processes(count: usize) -> String {
+    match count {
+        1 => "1 process of another user cannot be looked at".to_owned(),
+        many => format!("{many} processes of other users cannot be looked at"),
+    }
+}
+
 /// A process: its number, its command, and who answers for it.
 pub fn process(process: &Process) -> String {
     let owner = process.owner.as_ref().map(owner).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The users of a device in words.
 
-use super::namespace::{list_of, process};
+use super::namespace::{hidden_processes, list_of, process};
 use crate::rdma::users::Users;
 
 /// Who they are, and what is not known about them.
@@ -19,10 +19,7 @@ pub fn describe(users: &Users) -> String {
         )),
     }
     if users.hidden > 0 {
-        parts.push(format!(
-            "{} processes of other users cannot be looked at",
-            users.hidden
-        ));
+        parts.push(hidden_processes(users.hidden));
     }
     parts.join("; ")
 }
@@ -64,12 +61,12 @@ pub(super) mod tests {
         );
         let users = Users {
             unseen: 3,
-            hidden: 7,
+            hidden: 1,
             ..Users::default()
         };
         assert_eq!(
             describe(&users),
-            "processes with 3 contexts that cannot be seen from here; 7 processes of other users cannot be looked at"
+            "processes with 3 contexts that cannot be seen from here; 1 process of another user cannot be looked at"
         );
     }
 }

@@ -5,7 +5,7 @@ use crate::kernel::Namespace;
 use crate::kernel::namespace::Process;
 use crate::kernel::owner::{Owner, Runtime};
 use crate::rdma::RdmaError;
-use crate::view::namespace::{MAX_LISTED, describe, list_of, quoted, short};
+use crate::view::namespace::{MAX_LISTED, describe, hidden_processes, list_of, quoted, short};
 
 /// What keeps the mode as it is, and the commands that change that.
 pub(super) fn advice(error: &RdmaError, blockers: &[Namespace], hidden: usize) -> Advice {
@@ -16,7 +16,7 @@ pub(super) fn advice(error: &RdmaError, blockers: &[Namespace], hidden: usize) -
     let persist = format!("{again} --persist, then reboot");
     let unknown = match hidden {
         0 => String::new(),
-        hidden => format!("; {hidden} processes of other users cannot be looked at"),
+        hidden => format!("; {}", hidden_processes(hidden)),
     };
     let cause = match blockers.len() {
         0 => format!(

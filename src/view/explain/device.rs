@@ -3,7 +3,7 @@
 use super::Advice;
 use crate::rdma::RdmaError;
 use crate::rdma::whereabouts::Search;
-use crate::view::namespace::{describe, inside, list_of, quoted};
+use crate::view::namespace::{describe, hidden_processes, inside, list_of, quoted};
 
 /// What a driver cannot do.
 pub(super) fn driver_advice(error: &RdmaError, driver: Option<&str>) -> Advice {
@@ -108,10 +108,7 @@ fn unseen(search: &Search) -> String {
         gaps.push(format!("cannot look into {}", list_of(words)));
     }
     if search.hidden > 0 {
-        let hidden = search.hidden;
-        gaps.push(format!(
-            "{hidden} processes of other users cannot be looked at"
-        ));
+        gaps.push(hidden_processes(search.hidden));
     }
     if gaps.is_empty() {
         return String::new();

@@ -1,7 +1,7 @@
 //! What a look at every network namespace could not see.
 
 use super::{AS_ROOT, Explanation};
-use crate::view::namespace::MAX_LISTED;
+use crate::view::namespace::{MAX_LISTED, hidden_processes};
 
 /// Joins what is said of namespaces that could not be looked into: one line each, a reason once.
 /// `hidden` is the number of processes that could not be looked at.
@@ -34,7 +34,7 @@ pub fn gaps(namespaces: Vec<Explanation>, hidden: usize) -> Vec<Explanation> {
         .collect();
     if hidden > 0 {
         gaps.push(Explanation {
-            headline: format!("{hidden} processes of other users cannot be looked at"),
+            headline: hidden_processes(hidden),
             cause: Some(
                 "network namespaces that only they are in cannot be found, nor what is in them"
                     .to_owned(),

@@ -3,7 +3,7 @@
 use super::Explanation;
 use crate::sriov::usage::{How, Usage, UsageError, Use};
 use crate::types::PciAddr;
-use crate::view::namespace::{MAX_LISTED, describe, process};
+use crate::view::namespace::{MAX_LISTED, describe, hidden_processes, process};
 
 /// Under the first line of a cause.
 const INDENT: &str = "\n       ";
@@ -67,10 +67,7 @@ pub fn unknown(error: &UsageError) -> Explanation {
 /// What could not be looked at: there may be more users.
 pub fn hidden(usage: &Usage) -> Option<String> {
     let hidden = usage.hidden;
-    let text = format!(
-        "{hidden} processes of other users cannot be looked at; what they use is not known"
-    );
-    (hidden > 0).then_some(text)
+    (hidden > 0).then(|| format!("{}; what they use is not known", hidden_processes(hidden)))
 }
 
 /// One use: `VF 3 (0000:01:10.6): pid 812 qemu has /dev/vfio/12 open`.
