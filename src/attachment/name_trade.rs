@@ -1,4 +1,4 @@
-//! Names of RDMA devices whose drivers were bound at the same time: each may have been given that of another.
+//! RDMA devices whose drivers were bound at once: each may have been given the name of another.
 
 use super::error::AttachError;
 use super::rdma_side;

@@ -1,4 +1,4 @@
-//! GUIDs that no PF tells of: those that VFs get back when their containers end, and those about to be set.
+//! GUIDs that no PF tells of: those that VFs get back in the end, and those about to be set.
 
 use std::time::Duration;
 

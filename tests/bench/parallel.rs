@@ -9,6 +9,8 @@
     clippy::disallowed_methods
 )]
 
+mod boot;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -42,31 +44,7 @@ fn main() -> ExitCode {
         in_guest(rounds, &pods);
         return ExitCode::SUCCESS;
     }
-    on_host(&numbers)
-}
-
-fn on_host(numbers: &[usize]) -> ExitCode {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let scratch = tree.join("target/lab/tmp");
-    fs::create_dir_all(&scratch).unwrap();
-    let bin = tempfile::Builder::new()
-        .prefix("bench.")
-        .tempdir_in(scratch)
-        .unwrap();
-    fs::copy(std::env::current_exe().unwrap(), bin.path().join("bench")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("ib-sriov")).unwrap();
-    let status = Command::new(tree.join("tests/lab/boot"))
-        .args("--kernel 6.12 --pf nvme --cpus 4 --time-limit 1800 --share".split(' '))
-        .arg(format!("{}:bin", bin.path().display()))
-        .args(["--", "/lab/bin/bench", "--in-guest"])
-        .args(numbers.iter().map(usize::to_string))
-        .status()
-        .unwrap();
-    if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    boot::into_guest("ib-sriov", "--cpus 4 --time-limit 1800", &[], &numbers)
 }
 
 fn in_guest(rounds: usize, pods: &[usize]) {
