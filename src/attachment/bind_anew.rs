@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::error::AttachError;
-use super::{rdma_side, take};
-use crate::kernel::{Conn, Host, LockError};
+use super::{name_trade, take};
+use crate::kernel::{Conn, Host, Lock, LockError};
 use crate::netdev::on_function;
+use crate::pci::admission::keeps_drivers_away;
 use crate::pci::device::rdma_names;
 use crate::rdma::lease::locks;
 use crate::sriov::binding::Job;
 use crate::sriov::pf::{Pf, Vf};
 use crate::types::DeviceId;
-use crate::wire::link::message::Link;
+use crate::wire::nldev::device::Device;
 
 /// How long a driver may take for one VF.
 pub(super) const PROBE: Duration = Duration::from_secs(30);
@@ -19,18 +20,21 @@ pub(super) const PROBE: Duration = Duration::from_secs(30);
 const APPEARANCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What is to be there afterwards.
+/// What is to be there afterwards, and who may be at work meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
     /// A network interface.
     pub netdev: bool,
     /// So many RDMA devices.
     pub rdma: usize,
+    /// Others to whom the numbers of character devices do not matter either may bind theirs at the
+    /// same time: the kernel gives out the lowest free ones, in the order that drivers are bound.
+    pub together: bool,
 }
 
-/// Takes the driver from a VF and binds it again, while nobody else on the node does so: the
-/// kernel gives out the lowest free names, in the order that drivers are bound. Its RDMA devices
-/// get `names` before anybody else binds one, where nobody has these.
+/// Takes the driver from a VF and binds it again, while nobody else on the node does so, or only
+/// others in `together`. Its RDMA devices get `names` again, one VF after the other, where these
+/// belong to nobody else; they are returned.
 ///
 /// # Errors
 /// [`AttachError::Binding`], [`AttachError::NotBack`].
@@ -41,13 +45,15 @@ pub fn bind_anew(
     vf: Vf,
     expected: Expected,
     names: &[String],
-) -> Result<Option<Link>, AttachError> {
-    let _lock = match locks::node(host) {
-        Ok(lock) => Some(lock),
-        Err(error @ LockError::Busy { .. }) => return Err(error.into()),
-        // No lock can be had on a read-only disk: that must not keep a VF.
-        Err(LockError::File(_)) => None,
-    };
+) -> Result<Vec<Device>, AttachError> {
+    // Who opens a PF for the time of its bind closes it for the others.
+    let together =
+        expected.together && !names.is_empty() && !keeps_drivers_away(host.sysfs(), pf.address);
+    let mut lock = had(if together {
+        locks::node_shared(host)
+    } else {
+        locks::node(host)
+    })?;
     let job = Job {
         host,
         pf,
@@ -56,13 +62,11 @@ pub fn bind_anew(
     };
     job.rebind(None)?;
     let function = vf.address;
-    let mut link = None;
-    if expected.netdev {
-        link = on_function::await_here(route, host.sysfs(), function, APPEARANCE)?;
-        if link.is_none() {
-            let lack = "network interface";
-            return Err(AttachError::NotBack { function, lack });
-        }
+    if expected.netdev
+        && on_function::await_here(route, host.sysfs(), function, APPEARANCE)?.is_none()
+    {
+        let lack = "network interface";
+        return Err(AttachError::NotBack { function, lack });
     }
     let id = DeviceId::Pci(function);
     let begun = Instant::now();
@@ -73,8 +77,23 @@ pub fn bind_anew(
         }
         std::thread::sleep(PAUSE);
     }
-    if !names.is_empty() && expected.rdma > 0 {
-        rdma_side::rename_anew(host, &mut take::home(host)?, function, names)?;
+    if expected.rdma == 0 {
+        return Ok(Vec::new());
     }
-    Ok(link)
+    if together {
+        drop(lock);
+        lock = had(locks::node(host))?;
+    }
+    let devices = name_trade::restore(host, &mut take::home(host)?, function, names);
+    drop(lock);
+    devices
+}
+
+/// No lock can be had on a read-only disk: that must not keep a VF.
+fn had(lock: Result<Lock, LockError>) -> Result<Option<Lock>, AttachError> {
+    match lock {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error @ LockError::Busy { .. }) => Err(error.into()),
+        Err(LockError::File(_)) => Ok(None),
+    }
 }

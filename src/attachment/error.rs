@@ -78,6 +78,18 @@ pub enum AttachError {
         /// The name of its record.
         record: String,
     },
+    /// Another ADD is about to set the same GUID.
+    #[error(
+        "GUID {guid} is taken: another container asked for it at the same moment, for {function} (record {record})"
+    )]
+    GuidAsked {
+        /// The GUID.
+        guid: Guid,
+        /// The other VF.
+        function: PciAddr,
+        /// The name of its record.
+        record: String,
+    },
     /// It speaks Ethernet, which has no partitions.
     #[error("{function} is no IPoIB interface, and an interface of partition {pkey} was asked for")]
     NoPartitions {

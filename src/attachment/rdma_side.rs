@@ -1,6 +1,7 @@
 //! The RDMA devices of a VF: into the container under the names asked for, and home under theirs.
 
 use super::error::AttachError;
+use super::name_trade;
 use super::record::{RdmaDevice, VfRecord};
 use crate::kernel::{Conn, Host, LockError, Netns};
 use crate::pci::device::rdma_names;
@@ -8,7 +9,7 @@ use crate::rdma::lease::give_back::{self, Ending, Name};
 use crate::rdma::lease::locate::Search;
 use crate::rdma::lease::record::{Lodging, Record, Sibling, known_guid};
 use crate::rdma::lease::{Attachment, lend, locks, naming};
-use crate::rdma::{RdmaError, device};
+use crate::rdma::{RdmaError, device, numbered};
 use crate::types::{DeviceId, PciAddr, RdmaNaming};
 use crate::wire::nldev::device::Device;
 
@@ -22,7 +23,7 @@ pub fn at_home(
     function: PciAddr,
 ) -> Result<Vec<Device>, AttachError> {
     let names = rdma_names(host.sysfs(), &DeviceId::Pci(function))?;
-    let mut devices = device::shown(home, &names)?;
+    let mut devices = numbered::shown(host, home, &names)?;
     devices.sort_by_key(|device| device.index);
     if devices.is_empty() {
         return Err(AttachError::RdmaDevices { function, names });
@@ -154,7 +155,7 @@ pub fn leave(
         else {
             continue;
         };
-        if let Name::Kept(kept) = again(host, &mut home, &kept, &name)? {
+        if let Name::Kept(kept) = again(host, &mut home, record.function, (&kept, &name))? {
             warnings.push(format!(
                 "{name} is now called {kept}: its name belongs to another device"
             ));
@@ -165,14 +166,25 @@ pub fn leave(
 }
 
 /// A driver that is bound anew has a name for a moment that is not its own: while nobody else
-/// binds one the name may be free again.
-fn again(host: &Host, home: &mut Conn, now: &str, name: &str) -> Result<Name, AttachError> {
+/// binds one the name may be free again, or can be had.
+fn again(
+    host: &Host,
+    home: &mut Conn,
+    function: Option<PciAddr>,
+    (now, name): (&str, &str),
+) -> Result<Name, AttachError> {
     let lock = locks::node(host);
     if let Err(error @ LockError::Busy { .. }) = lock {
         return Err(error.into());
     }
     let device = device::find_shown(home, now)?;
-    Ok(give_back::restore_name(home, &device, name)?)
+    let restored = give_back::restore_name(home, &device, name)?;
+    if let (Name::Kept(_), Some(function)) = (&restored, function)
+        && name_trade::clear(host, home, function, name)?.is_some()
+    {
+        return Ok(give_back::restore_name(home, &device, name)?);
+    }
+    Ok(restored)
 }
 
 /// Gives the devices of a function the names that their record has, in their order, after its

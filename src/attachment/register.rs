@@ -292,6 +292,7 @@ fn end_vf(
             attachment,
             record,
             netns: None,
+            together: false,
         };
         let outcome = release.run();
         warnings.extend(outcome.warnings);

@@ -29,6 +29,8 @@ pub struct Release<'a> {
     pub record: &'a VfRecord,
     /// The container's namespace, as far as the runtime still has it.
     pub netns: Option<&'a Netns>,
+    /// Drivers of others may be bound at the same time, whatever numbers character devices get.
+    pub together: bool,
 }
 
 /// How it went.
@@ -248,18 +250,20 @@ impl Release<'_> {
                 vf,
                 deadline: std::time::Instant::now() + super::bind_anew::PROBE,
             };
-            let _lock = locks::node(host);
+            let lock = locks::node(host);
             job.bind(None)?;
+            drop(lock);
+            self.rename_anew(vf.address, outcome);
         } else if stale || lost {
             let expected = Expected {
                 netdev: had_netdev,
                 rdma: self.record.rdma_devices().count(),
+                together: self.together,
             };
             bind_anew(host, route, pf, vf, expected, &self.rdma_names())?;
         } else {
             return Ok(());
         }
-        self.rename_anew(vf.address, outcome);
         further_netdevs::restore(host, route, vf.address, &original.further)?;
         let came = netdev_side::restore(host, route, vf.address, original)?;
         self.tell(came, &mut outcome.warnings);

@@ -107,6 +107,7 @@ fn end(
             attachment,
             record,
             netns: None,
+            together: false,
         };
         let Outcome {
             failures,

@@ -47,6 +47,8 @@ pub struct Order<'a> {
     pub isolation: bool,
     /// How they are to be called there.
     pub naming: &'a RdmaNaming,
+    /// Drivers of others may be bound at the same time, whatever numbers character devices get.
+    pub together: bool,
     /// For a virtual machine or not; `None`: its driver says.
     pub vfio: Option<bool>,
     /// Partition key, for the record.
@@ -277,6 +279,9 @@ pub fn carry_out(
     let Some((pf, vf)) = candidate.vf else {
         return Ok(());
     };
+    if let Some(guid) = order.guid {
+        reserved_guid::require_alone(host, vf.address, guid)?;
+    }
     let wish = Wish {
         node_guid: order.guid,
         port_guid: order.guid,
@@ -297,12 +302,11 @@ pub fn carry_out(
         let expected = Expected {
             netdev: true,
             rdma: devices.len(),
+            together: order.together,
         };
         let names: Vec<String> = devices.into_iter().map(|device| device.name).collect();
-        bind_anew(host, route, &pf, vf, expected, &names)?;
-        devices = Vec::new();
+        devices = bind_anew(host, route, &pf, vf, expected, &names)?;
         if expected.rdma > 0 {
-            devices = rdma_side::at_home(host, home, vf.address)?;
             let anew = rdma_side::recorded_anew(&taken.record, &devices);
             taken.record.set_rdma_devices(anew);
             let store = VfStore::new(host);

@@ -1,19 +1,21 @@
 //! `Lock`: an advisory lock on a file, waited for with a limit, whose holder can be named.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Host;
 use super::file::{self, FileError};
-use super::lock_holder::{self, Holder};
+use super::lock_holder::Holder;
+use super::lock_wait::Wait;
 
-/// How often a waiter looks whether the lock has changed hands.
-const LOOK: Duration = Duration::from_secs(1);
+/// Whether others may have it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Alone,
+    Shared,
+}
 
 /// How long to wait for a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +87,43 @@ impl Lock {
         patience: impl Into<Patience>,
         lifetime: Lifetime,
     ) -> Result<Self, LockError> {
+        Self::take(host, absolute, patience.into(), lifetime, Kind::Alone)
+    }
+
+    /// As [`Self::acquire`], but together with others that acquire it so; the file stays.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn share(
+        host: &Host,
+        absolute: &str,
+        patience: impl Into<Patience>,
+    ) -> Result<Self, LockError> {
+        Self::take(
+            host,
+            absolute,
+            patience.into(),
+            Lifetime::Kept,
+            Kind::Shared,
+        )
+    }
+
+    fn take(
+        host: &Host,
+        absolute: &str,
+        patience: Patience,
+        lifetime: Lifetime,
+        kind: Kind,
+    ) -> Result<Self, LockError> {
         let path = host.path(absolute);
-        let mut wait = Wait::new(host, &path, patience.into());
+        let mut wait = Wait::new(host, &path, patience, kind);
         loop {
             let mut file = open(&path)?;
-            match file.try_lock() {
+            let locked = match kind {
+                Kind::Alone => file.try_lock(),
+                Kind::Shared => file.try_lock_shared(),
+            };
+            match locked {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => file = wait.until_locked(file)?,
                 Err(TryLockError::Error(error)) => return Err(wait.failed(error)),
@@ -138,85 +172,6 @@ impl Drop for Lock {
     }
 }
 
-/// A waiter in the queue for a lock.
-struct Wait<'a> {
-    host: &'a Host,
-    path: &'a Path,
-    patience: Patience,
-    begun: Instant,
-    /// Who has it, and since when that is known.
-    before: (Option<u32>, Instant),
-}
-
-impl<'a> Wait<'a> {
-    fn new(host: &'a Host, path: &'a Path, patience: Patience) -> Self {
-        let begun = Instant::now();
-        Self {
-            host,
-            path,
-            patience,
-            begun,
-            before: (None, begun),
-        }
-    }
-
-    /// The file, once it is locked.
-    fn until_locked(&mut self, file: File) -> Result<File, LockError> {
-        self.before = (lock_holder::pid(self.host, &file), Instant::now());
-        if self.left().is_zero() {
-            return Err(self.busy(&file));
-        }
-        let (sender, receiver) = mpsc::channel();
-        // The lock belongs to both descriptors: it is gone when the last one is closed, and so is one
-        // that a thread gets for which nobody waits any more.
-        let queued = file.try_clone().map_err(|error| self.failed(error))?;
-        thread::Builder::new()
-            .name("lock".to_owned())
-            .spawn(move || sender.send(queued.lock()))
-            .map_err(|error| self.failed(error))?;
-        loop {
-            match receiver.recv_timeout(LOOK.min(self.left())) {
-                Ok(Ok(())) => return Ok(file),
-                Ok(Err(error)) => return Err(self.failed(error)),
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(self.failed(io::ErrorKind::Interrupted.into()));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            let now = lock_holder::pid(self.host, &file);
-            if now != self.before.0 {
-                self.before = (now, Instant::now());
-            }
-            if self.left().is_zero() {
-                return Err(self.busy(&file));
-            }
-        }
-    }
-
-    fn left(&self) -> Duration {
-        let with_one = self.patience.with_one;
-        let with_one = with_one.saturating_sub(self.before.1.elapsed());
-        let in_all = self.patience.in_all.saturating_sub(self.begun.elapsed());
-        with_one.min(in_all)
-    }
-
-    fn busy(&self, file: &File) -> LockError {
-        LockError::Busy {
-            path: self.path.to_owned(),
-            holder: lock_holder::find(self.host, file),
-            waited: self.begun.elapsed(),
-        }
-    }
-
-    fn failed(&self, source: io::Error) -> LockError {
-        LockError::File(FileError {
-            verb: "lock",
-            path: self.path.to_owned(),
-            source,
-        })
-    }
-}
-
 fn open(path: &Path) -> Result<File, LockError> {
     if let Some(folder) = path.parent() {
         file::make_folder(folder, 0o700)?;
@@ -251,6 +206,8 @@ mod tests {
     use super::*;
     use crate::kernel::fake::Machine;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Instant;
 
     #[test]
     fn one_at_a_time_and_the_holder_is_named() {
@@ -338,6 +295,27 @@ mod tests {
         Lock::clear(&host, "/run/x/held");
         Lock::clear(&host, "/run/x/none");
         assert!(file::list(&machine.path("run/x")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn those_who_share_keep_out_one_who_does_not() {
+        let machine = Machine::new().file("proc/locks", "");
+        let host = machine.host();
+        let share = || Lock::share(&host, "/run/x/lock", Duration::ZERO);
+        let alone = |millis| {
+            let limit = Duration::from_millis(millis);
+            Lock::acquire(&host, "/run/x/lock", limit, Lifetime::Kept)
+        };
+        let (first, second) = (share().unwrap(), share().unwrap());
+        drop(first);
+        assert!(matches!(alone(10), Err(LockError::Busy { .. })));
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| alone(60_000).map(drop));
+            drop(second);
+            waiter.join().unwrap().unwrap();
+        });
+        let _alone = alone(0).unwrap();
+        assert!(matches!(share(), Err(LockError::Busy { .. })));
     }
 
     #[test]

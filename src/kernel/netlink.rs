@@ -190,6 +190,37 @@ impl Conn {
         Err(last)
     }
 
+    /// The first entry of a listing, if there is one. The rest of it is never made, and the connection ends with it: the
+    /// kernel begins no other before a listing has been read to its end.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub fn first<T>(
+        mut self,
+        request: &Request,
+        decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, NetlinkError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.datagrams
+            .send(&request.datagram(self.sequence))
+            .map_err(NetlinkError::Transport)?;
+        loop {
+            self.datagrams.receive(&mut self.buffer).map_err(lost)?;
+            for message in Messages(&self.buffer) {
+                let message = message?;
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                match message.kind {
+                    NLMSG_NOOP => {}
+                    NLMSG_OVERRUN => return Err(NetlinkError::Overrun),
+                    NLMSG_ERROR | NLMSG_DONE => return verdict(&message).map(|()| None),
+                    _ => return Ok(Some(decode(message.body)?)),
+                }
+            }
+        }
+    }
+
     /// Whether this kernel has the command `kind` at all.
     ///
     /// An unknown command is refused with a bare EINVAL. A known one reads its attributes first,

@@ -13,8 +13,10 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
 use nix::sys::stat::Mode;
 
-/// An attribute is at most one page; this also holds binary ones we never read.
-const MAX_ATTRIBUTE: u64 = 64 * 1024;
+/// An attribute is at most one page, which one call reads to its end (`kernfs_file_read_iter`, fs/kernfs/file.c).
+const PAGE: usize = 4096;
+/// This also holds binary ones we never read.
+const MAX_ATTRIBUTE: usize = 64 * 1024;
 
 /// How often a file is opened anew. Each try takes microseconds, and each collision less.
 const TRIES: u32 = 1000;
@@ -68,12 +70,23 @@ impl Sysfs {
         let path = path.as_ref();
         let fail = |errno| self.error("read", path, errno);
         let file = self.open(path, OFlag::O_RDONLY).map_err(fail)?;
-        let mut bytes = Vec::new();
-        File::from(file)
-            .take(MAX_ATTRIBUTE)
-            .read_to_end(&mut bytes)
-            .map_err(|error| fail(errno(&error)))?;
-        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+        let mut file = File::from(file);
+        let mut bytes = vec![0; PAGE];
+        let mut length = 0;
+        loop {
+            let read = match file.read(&mut bytes[length..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other.map_err(|error| fail(errno(&error)))?,
+            };
+            length += read;
+            // What leaves room has come to its end.
+            if length < bytes.len() || read == 0 || length >= MAX_ATTRIBUTE {
+                break;
+            }
+            bytes.resize(2 * length, 0);
+        }
+        let text = String::from_utf8_lossy(&bytes[..length]);
+        Ok(text.trim().to_owned())
     }
 
     /// The first bytes of a binary attribute, `limit` at most.

@@ -10,6 +10,7 @@ use crate::types::{DriverName, PciAddr};
 
 /// What `driver_override` shows when no driver is named there.
 const UNSET: &str = "(null)";
+const AUTOPROBE: &str = "sriov_drivers_autoprobe";
 
 /// Undone when it is dropped: the override is cleared, and the PF keeps drivers away as before.
 pub(super) struct Admission<'a> {
@@ -44,13 +45,12 @@ impl<'a> Admission<'a> {
         if pinned(sysfs, address).is_some() {
             bounded::write(sysfs, &file, "\n", limit)?;
         }
-        if let Role::Vf { pf } = function::role(sysfs, address)? {
-            let file = folder(pf).join("sriov_drivers_autoprobe");
-            // Kernels before 4.13 have no such file, and keep nobody away.
-            if sysfs.read(&file).is_ok_and(|text| text == "0") {
-                bounded::write(sysfs, &file, "1", limit)?;
-                admission.opened = Some(file);
-            }
+        if let Role::Vf { pf } = function::role(sysfs, address)?
+            && keeps_drivers_away(sysfs, pf)
+        {
+            let file = folder(pf).join(AUTOPROBE);
+            bounded::write(sysfs, &file, "1", limit)?;
+            admission.opened = Some(file);
         }
         Ok(admission)
     }
@@ -68,6 +68,12 @@ impl Drop for Admission<'_> {
     }
 }
 
+/// Whether a PF keeps drivers from its VFs. Kernels before 4.13 have no such file, and keep nobody away.
+pub fn keeps_drivers_away(sysfs: &Sysfs, pf: PciAddr) -> bool {
+    let file = folder(pf).join(AUTOPROBE);
+    sysfs.read(file).is_ok_and(|text| text == "0")
+}
+
 /// The driver that somebody named in the function's `driver_override`.
 pub fn pinned(sysfs: &Sysfs, address: PciAddr) -> Option<String> {
     let text = sysfs.read(folder(address).join("driver_override")).ok()?;
@@ -81,12 +87,12 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(5);
     const OVERRIDE: &str = "sys/bus/pci/devices/0000:01:10.0/driver_override";
-    const AUTOPROBE: &str = "sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe";
+    const OF_PF: &str = "sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe";
 
     fn machine(pinned: &str, autoprobe: &str) -> Machine {
         Machine::new()
             .file(OVERRIDE, pinned)
-            .file(AUTOPROBE, autoprobe)
+            .file(OF_PF, autoprobe)
             .link("sys/bus/pci/devices/0000:01:10.0/physfn", "../0000:01:00.0")
     }
 
@@ -103,7 +109,7 @@ mod tests {
         assert_eq!(pinned(host.sysfs(), vf).as_deref(), Some("vfio-pci"));
         drop(admission);
         assert!(machine.read(OVERRIDE).starts_with('\n'));
-        assert_eq!(machine.read(AUTOPROBE), "0");
+        assert_eq!(machine.read(OF_PF), "0");
     }
 
     #[test]
@@ -113,9 +119,9 @@ mod tests {
         let vf = "0000:01:10.0".parse().unwrap();
         assert_eq!(pinned(host.sysfs(), vf), None);
         let admission = Admission::of(&host, vf, None, LIMIT).unwrap();
-        assert_eq!(machine.read(AUTOPROBE), "1");
+        assert_eq!(machine.read(OF_PF), "1");
         drop(admission);
-        assert_eq!(machine.read(AUTOPROBE), "0");
+        assert_eq!(machine.read(OF_PF), "0");
         assert_eq!(machine.read(OVERRIDE), "(null)\n");
     }
 
@@ -127,6 +133,6 @@ mod tests {
         let mlx5: DriverName = "mlx5_core".parse().unwrap();
         drop(Admission::of(&host, vf, Some(&mlx5), LIMIT).unwrap());
         assert!(machine.read(OVERRIDE).starts_with('\n'));
-        assert_eq!(machine.read(AUTOPROBE), "1");
+        assert_eq!(machine.read(OF_PF), "1");
     }
 }

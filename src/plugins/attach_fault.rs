@@ -53,6 +53,8 @@ pub fn attach(error: &AttachError) -> Failure {
         )),
         AttachError::GuidReserved { .. } => failure(DEVICE_IN_USE)
             .details("a GUID must be the only one of its kind on the fabric: ask for another one, or end that container first"),
+        AttachError::GuidAsked { .. } => failure(Code::TRY_AGAIN)
+            .details("a GUID must be the only one of its kind on the fabric: ask for another one for one of the two"),
         AttachError::NoPartitions { .. } => failure(Code::INVALID_CONFIG)
             .details("remove pkeyInterface: partitions are InfiniBand's"),
         AttachError::Ethernet { .. } => failure(Code::INVALID_CONFIG)

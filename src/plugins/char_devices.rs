@@ -17,6 +17,9 @@ const KEY: &str = "charDevices";
 /// What ADD does when a number has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
+    /// Nothing: the container gets its files later, or all of them, and drivers of several VFs may
+    /// be bound at once.
+    Any,
     /// It warns.
     #[default]
     Warn,
@@ -33,11 +36,12 @@ pub fn policy(config: &Config<'_>) -> Result<Policy, Failure> {
     match word.map_err(|error| load_error(&error))?.as_str() {
         "" | "warn" => Ok(Policy::Warn),
         "require" => Ok(Policy::Require),
+        "any" => Ok(Policy::Any),
         word => Err(Failure::new(
             Code::INVALID_CONFIG,
             format!("failed to load netconf: invalid {KEY} value: {word}"),
         )
-        .details(format!("{KEY} is warn or require"))),
+        .details(format!("{KEY} is warn, require or any"))),
     }
 }
 
@@ -60,6 +64,9 @@ pub fn compare(
     before: &[Vec<Numbered>],
     arrived: &[Device],
 ) -> Result<(), Failure> {
+    if policy == Policy::Any {
+        return Ok(());
+    }
     let after = netns.within(|| -> Result<Vec<_>, RdmaError> {
         let mut conn = host.rdma()?;
         let of = |device| char_device::of(host.sysfs(), &mut conn, device);
@@ -78,6 +85,7 @@ pub fn compare(
     }
     let changed = changed.join(", ");
     match policy {
+        Policy::Any => Ok(()),
         Policy::Warn => {
             log.warn(format!(
                 "character devices have other numbers than before: {changed}; a container that was given the old ones has those of another device"

@@ -100,7 +100,7 @@ fn among(pf: &Pf, report: &Report, except: Vf, guids: &[Guid]) -> Option<(Guid, 
 }
 
 fn elsewhere(host: &Host, pf: &Pf, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
-    let mut pfs = pf::others(host.sysfs(), Some(pf.address)).ok()?;
+    let mut pfs = pf::others(host.sysfs(), Some(pf)).ok()?;
     pfs.retain(|other| !other.vfs.is_empty());
     let reports = report::of_all(host, &pfs).ok()?;
     pfs.iter().zip(reports).find_map(|(pf, report)| {

@@ -82,12 +82,14 @@ pub fn list(sysfs: &Sysfs) -> Result<Vec<Pf>, SysfsError> {
 ///
 /// # Errors
 /// [`SysfsError`].
-pub fn others(sysfs: &Sysfs, except: Option<PciAddr>) -> Result<Vec<Pf>, SysfsError> {
+pub fn others(sysfs: &Sysfs, except: Option<&Pf>) -> Result<Vec<Pf>, SysfsError> {
+    let is_known =
+        |address| except.is_some_and(|pf| pf.address == address || pf.vf_at(address).is_some());
     let mut pfs = Vec::new();
     for address in function::addresses(sysfs)? {
         // Most functions are VFs, which lack this file.
         let may_be = || sysfs.exists(function::folder(address).join("sriov_totalvfs"));
-        if Some(address) != except && may_be() {
+        if !is_known(address) && may_be() {
             pfs.extend(read(sysfs, address)?);
         }
     }

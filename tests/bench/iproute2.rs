@@ -10,10 +10,10 @@
     clippy::disallowed_methods
 )]
 
+mod boot;
 mod pairs;
 
 use std::fmt::Write;
-use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -52,28 +52,9 @@ fn main() -> ExitCode {
 }
 
 fn on_host(runs: usize, count: bool) -> ExitCode {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let scratch = tree.join("target/lab/tmp");
-    std::fs::create_dir_all(&scratch).unwrap();
-    let bin = tempfile::Builder::new()
-        .prefix("bench.")
-        .tempdir_in(scratch)
-        .unwrap();
-    std::fs::copy(std::env::current_exe().unwrap(), bin.path().join("bench")).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("rdma")).unwrap();
-    let mut boot = Command::new(tree.join("tests/lab/boot"));
-    boot.args(["--kernel", "6.12", "--pf", "nvme", "--cpus", "1"])
-        .args(["--time-limit", "3600", "--share"])
-        .arg(format!("{}:bin", bin.path().display()));
-    if count {
-        boot.args(["--accel", "count"]);
-    }
-    boot.args(["--", "/lab/bin/bench", "--in-guest", &runs.to_string()]);
-    if boot.status().unwrap().success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    let accel = if count { " --accel count" } else { "" };
+    let options = format!("--cpus 1 --time-limit 3600{accel}");
+    boot::into_guest("rdma", &options, &[], &[runs])
 }
 
 fn in_guest(runs: usize) {

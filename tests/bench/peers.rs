@@ -9,6 +9,7 @@
     clippy::disallowed_methods
 )]
 
+mod boot;
 mod pairs;
 
 use std::fs::{self, File};
@@ -38,34 +39,17 @@ fn main() -> ExitCode {
 }
 
 fn on_host(runs: usize) -> ExitCode {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let scratch = tree.join("target/lab/tmp");
-    fs::create_dir_all(&scratch).unwrap();
-    let bin = tempfile::Builder::new()
-        .prefix("bench.")
-        .tempdir_in(scratch)
-        .unwrap();
-    fs::copy(std::env::current_exe().unwrap(), bin.path().join("bench")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("rdmactl")).unwrap();
-    let mut boot = Command::new(tree.join("tests/lab/boot"));
-    boot.args(["--kernel", "6.12", "--pf", "nvme", "--cpus", "1"])
-        .args(["--time-limit", "900", "--share"])
-        .arg(format!("{}:bin", bin.path().display()));
+    let mut shares = Vec::new();
     match std::env::var("PEERS") {
         Ok(folder) if Path::new(&folder).join("rdma").exists() => {
-            boot.arg("--share").arg(format!("{folder}:peers"));
+            shares.push(format!("{folder}:peers"));
         }
         Ok(folder) => println!("skipped beside Go's plugins: PEERS={folder} has no rdma"),
         Err(_) => println!(
             "skipped beside Go's plugins: PEERS=FOLDER would say where rdma and ib-sriov are"
         ),
     }
-    boot.args(["--", "/lab/bin/bench", "--in-guest", &runs.to_string()]);
-    if boot.status().unwrap().success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    boot::into_guest("rdmactl", "--cpus 1 --time-limit 900", &shares, &[runs])
 }
 
 fn in_guest(runs: usize) {

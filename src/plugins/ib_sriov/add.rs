@@ -11,7 +11,8 @@ use crate::cni::result::{CniResult, Interface, hardware_address};
 use crate::cni::{Call, Code, Config, Failure};
 use crate::kernel::{Conn, Lock};
 use crate::plugins::attach_fault::attach;
-use crate::plugins::{char_devices, device_info, fault, mode, netns};
+use crate::plugins::char_devices::{self, Policy};
+use crate::plugins::{device_info, fault, mode, netns};
 use crate::rdma::char_device::Numbered;
 use crate::rdma::lease::locks;
 use crate::types::{DeviceId, IfName, PciAddr};
@@ -51,6 +52,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
         policy: settings.policy,
         isolation: settings.isolation,
         naming: &settings.naming,
+        together: settings.char_devices == Policy::Any,
         vfio: settings.vfio,
         pkey: &settings.pkey,
         partition: partition.as_ref(),
@@ -230,6 +232,7 @@ impl Adding<'_, '_, '_> {
             attachment: self.order.attachment,
             record: &self.taken.record,
             netns: Some(self.order.netns),
+            together: self.order.together,
         };
         let outcome = release.run();
         for warning in outcome.warnings {

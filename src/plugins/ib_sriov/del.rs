@@ -10,6 +10,7 @@ use crate::cni::{Call, Code, Config, Failure};
 use crate::kernel::Netns;
 use crate::netdev::on_function;
 use crate::plugins::attach_fault::attach;
+use crate::plugins::char_devices::Policy;
 use crate::plugins::{fault, netns};
 use crate::rdma::lease::{Attachment, locks};
 
@@ -37,13 +38,14 @@ pub fn del(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
         plugin.log.warn(fault::chain(&error));
         Vec::new()
     });
+    let together = settings.char_devices == Policy::Any;
     let mut first = Ok(());
     if own.is_empty() {
         first = lost(plugin, &settings, &attachment, netns.as_ref());
     }
     for entry in &own {
         let record = whole(entry, &settings);
-        match end(plugin, &attachment, &record, netns.as_ref()) {
+        match end(plugin, &attachment, &record, netns.as_ref(), together) {
             Ok(()) => forget(plugin, &entry.name),
             Err(failure) => first = first.and(Err(failure)),
         }
@@ -87,10 +89,10 @@ fn lost(
         "nothing on record; looking for {function} in the container"
     ));
     let record = unrecorded(function, settings.isolation);
-    end(plugin, attachment, &record, Some(netns))
+    end(plugin, attachment, &record, Some(netns), false)
 }
 
-/// Ends one attachment.
+/// Ends one attachment; `together` with others, whatever numbers character devices get.
 ///
 /// # Errors
 /// The first failure; the others are told on stderr.
@@ -99,6 +101,7 @@ pub fn end(
     attachment: &Attachment,
     record: &VfRecord,
     netns: Option<&Netns>,
+    together: bool,
 ) -> Result<(), Failure> {
     let _lock = record.function.map(|function| locked(plugin, function));
     let _lock = match _lock {
@@ -116,6 +119,7 @@ pub fn end(
         attachment,
         record,
         netns,
+        together,
     };
     let outcome = release.run();
     plugin.report(&outcome.notes);

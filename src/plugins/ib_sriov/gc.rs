@@ -28,7 +28,7 @@ pub fn gc(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result<
         let Some(record) = &entry.record else {
             continue;
         };
-        let ended = del::end(plugin, &theirs, record, None);
+        let ended = del::end(plugin, &theirs, record, None, false);
         let removed = ended.and_then(|()| {
             let removed = store.folder().remove(&entry.name);
             removed.map_err(|error| fault::file(&error))

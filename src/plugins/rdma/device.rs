@@ -94,7 +94,7 @@ pub fn at_home(
     if names.is_empty() {
         return Err(nowhere(host, id, attachment));
     }
-    let found = rdma::device::shown(home, &names).map_err(|error| fault::rdma(&error))?;
+    let found = rdma::numbered::shown(host, home, &names).map_err(|error| fault::rdma(&error))?;
     match names.first() {
         Some(name) if found.is_empty() => {
             Err(fault::rdma(&RdmaError::NoSuchDevice { name: name.clone() }))

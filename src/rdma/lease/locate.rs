@@ -10,8 +10,7 @@ use crate::kernel::namespaces::{Depth, survey};
 use crate::kernel::netns_sysfs::NetnsSysfs;
 use crate::kernel::{Conn, Host, Namespace, Netns, SysfsError, state};
 use crate::pci::device::{Presence, presence, rdma_names};
-use crate::rdma::RdmaError;
-use crate::rdma::device;
+use crate::rdma::{RdmaError, device, numbered};
 use crate::types::DeviceId;
 use crate::wire::nldev::device::Device;
 
@@ -197,7 +196,7 @@ impl Search<'_> {
         }
         let siblings = self.record.map_or(&[][..], |record| &record.siblings);
         let is_sibling = |device: &Device| siblings.iter().any(|s| s.index == device.index);
-        let mut devices = device::shown(conn, names)?.into_iter();
+        let mut devices = numbered::shown(self.host, conn, names)?.into_iter();
         Ok(devices.find(|device| !is_sibling(device)))
     }
 

@@ -62,3 +62,12 @@ pub fn sweep(host: &Host) {
 pub fn node(host: &Host) -> Result<Lock, LockError> {
     Lock::acquire(host, NODE, NODE_LIMIT, Lifetime::Kept)
 }
+
+/// As [`node`], but together with others to whom it does not matter either which numbers the
+/// kernel gives; whoever minds waits until they are done.
+///
+/// # Errors
+/// [`LockError`].
+pub fn node_shared(host: &Host) -> Result<Lock, LockError> {
+    Lock::share(host, NODE, NODE_LIMIT)
+}

@@ -4,6 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::cni_call::{self, with};
 use super::ib_sriov::ANEW;
 use crate::case::{Case, case};
 use crate::handle::Lab;
@@ -18,6 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     vec![
         exclusive("s36_s39b_seven_pods", seven_pods).vfs(7),
+        exclusive("i15_one_guid_for_seven_pods", one_guid).vfs(7),
         exclusive("hundred_pods", hundred_pods)
             .pf("nvme")
             .vfs(120)
@@ -30,7 +32,12 @@ pub(crate) fn cases() -> Vec<Case> {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Rdma,
-    IbSriov { guid: bool, isolation: bool },
+    IbSriov {
+        guid: bool,
+        isolation: bool,
+    },
+    /// `ib-sriov` with both, and drivers bound at the same time.
+    Together,
 }
 
 fn config(kind: Kind, vf: &str, pod: u32) -> Value {
@@ -39,6 +46,13 @@ fn config(kind: Kind, vf: &str, pod: u32) -> Value {
             "cniVersion": "1.0.0", "name": "net", "type": "rdma", "deviceID": vf,
             "prevResult": {"cniVersion": "1.0.0", "interfaces": [{"name": "eth0"}]},
         }),
+        Kind::Together => {
+            let both = Kind::IbSriov {
+                guid: true,
+                isolation: true,
+            };
+            with("charDevices", json!("any"), config(both, vf, pod))
+        }
         Kind::IbSriov { guid, isolation } => json!({
             "cniVersion": "1.0.0", "name": "ibnet", "type": "ib-sriov", "deviceID": vf, "link_state": "enable",
             "rdmaIsolation": isolation,
@@ -51,6 +65,8 @@ fn config(kind: Kind, vf: &str, pod: u32) -> Value {
 struct Pods<'a> {
     lab: &'a Lab,
     vfs: Vec<String>,
+    /// The RDMA devices of the VFs.
+    names: Vec<String>,
     before: Snapshot,
 }
 
@@ -61,6 +77,7 @@ impl<'a> Pods<'a> {
         let pods = Self {
             lab,
             vfs: (0..count).map(|index| lab.vf(index)).collect(),
+            names: (0..count).map(|index| lab.vf_rdma(index)).collect(),
             before: Snapshot::of_home(&FOLDERS),
         };
         pods.namespaces("add");
@@ -81,8 +98,19 @@ impl<'a> Pods<'a> {
     fn call(&self, verb: &str, kind: Kind) -> Vec<Output> {
         let plugin = match kind {
             Kind::Rdma => "rdma",
-            Kind::IbSriov { .. } => "ib-sriov",
+            Kind::IbSriov { .. } | Kind::Together => "ib-sriov",
         };
+        let config = |pod: u32, vf: &str| config(kind, vf, pod);
+        self.call_all(plugin, verb, &config)
+    }
+
+    /// Every pod's call with what `config` says for its number and VF, all at once.
+    fn call_all(
+        &self,
+        plugin: &str,
+        verb: &str,
+        config: &(dyn Fn(u32, &str) -> Value + Sync),
+    ) -> Vec<Output> {
         thread::scope(|scope| {
             let call = |(pod, vf): (u32, &String)| {
                 let vf = vf.clone();
@@ -93,7 +121,7 @@ impl<'a> Pods<'a> {
                         ("CNI_CONTAINERID", id.as_str()),
                     ];
                     let mut command = self.lab.cni_command(plugin, verb, &env);
-                    run(&mut command, &config(kind, &vf, pod).to_string())
+                    run(&mut command, &config(pod, &vf).to_string())
                 })
             };
             let calls: Vec<_> = (0..).zip(&self.vfs).map(call).collect();
@@ -117,17 +145,30 @@ impl<'a> Pods<'a> {
                 self.are_out(kind);
             }
         }
+        self.is_as_it_was(&format!("{kind:?}"));
+    }
+
+    #[track_caller]
+    fn is_as_it_was(&self, what: &str) {
         let diff = self
             .before
             .diff(&Snapshot::of_home(&FOLDERS), &["folder /"]);
-        assert!(diff.is_empty(), "{kind:?}:\n{diff}");
+        assert!(diff.is_empty(), "{what}:\n{diff}");
     }
 
     fn are_out(&self, kind: Kind) {
+        if let Kind::Together = kind {
+            // Whatever names the drivers gave meanwhile, each pod sees its own.
+            for (pod, name) in self.names.iter().enumerate() {
+                let inside = cni_call::inside(self.lab, &format!("p{pod}"));
+                assert_eq!(inside, [name.as_str()], "pod {pod}");
+            }
+        }
         for vf in &self.vfs {
             let (rdma, netdev) = match kind {
                 Kind::Rdma => (true, false),
                 Kind::IbSriov { isolation, .. } => (isolation, true),
+                Kind::Together => (true, true),
             };
             assert!(!rdma || pci::rdma(vf).is_none(), "{kind:?}: {vf}");
             assert!(!netdev || pci::netdev(vf).is_none(), "{kind:?}: {vf}");
@@ -145,10 +186,39 @@ fn seven_pods(lab: &Lab) {
     let pods = Pods::new(lab, 7);
     let all =
         [true, false].map(|guid| [true, false].map(|isolation| Kind::IbSriov { guid, isolation }));
-    for kind in all.into_iter().flatten().chain([Kind::Rdma]) {
+    let further = [Kind::Rdma, Kind::Together];
+    for kind in all.into_iter().flatten().chain(further) {
         for _ in 0..2 {
             pods.round(kind);
         }
+    }
+    // A driver that takes its time is what others need not wait for.
+    lab.inject("probe_delay_ms", "200");
+    pods.round(Kind::Together);
+    lab.inject("probe_delay_ms", "0");
+}
+
+/// Whoever is first, no two VFs have the same GUID; whoever comes too late is told, and nothing of him stays.
+fn one_guid(lab: &Lab) {
+    let pods = Pods::new(lab, 7);
+    let kind = Kind::IbSriov {
+        guid: true,
+        isolation: true,
+    };
+    let same = |_, vf: &str| config(kind, vf, 1);
+    for _ in 0..3 {
+        let outputs = pods.call_all("ib-sriov", "ADD", &same);
+        let done = outputs.iter().filter(|output| output.status == 0).count();
+        assert!(done <= 1, "{done} pods have one GUID");
+        for output in outputs.iter().filter(|output| output.status != 0) {
+            let said = output.json();
+            let msg = said["msg"].as_str().unwrap_or_default();
+            assert!(msg.contains("is taken"), "{output}");
+        }
+        for output in pods.call_all("ib-sriov", "DEL", &same) {
+            output.ok();
+        }
+        pods.is_as_it_was("after DEL");
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case(name, run)
             .exclusive()
             .may_change(ib_sriov::ANEW)
-            .limit(300)
+            .limit(if is_whole() { 3600 } else { 300 })
     };
     vec![
         sweep("r17_rdma_add_killed", r17_rdma_add_killed),

@@ -6,6 +6,7 @@ mod batch;
 mod busy;
 mod char_devices;
 mod cni_call;
+mod cni_calls;
 mod cni_chain;
 mod cni_install;
 mod cni_leftovers;
@@ -111,6 +112,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_rdma_names", cni_rdma_names::cases()),
         ("cni_rdma_several", cni_rdma_several::cases()),
         ("cni_sweeps", cni_sweeps::cases()),
+        ("cni_calls", cni_calls::cases()),
         ("cni_parallel", cni_parallel::cases()),
         ("cni_chain", cni_chain::cases()),
         ("vf_create", vf_create::cases()),

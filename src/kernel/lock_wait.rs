@@ -1,0 +1,102 @@
+//! `Wait`: a place in the queue for a lock, which says who is in front when it takes too long.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Host;
+use super::file::FileError;
+use super::lock::{Kind, LockError, Patience};
+use super::lock_holder;
+
+/// How often a waiter looks whether the lock has changed hands.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A waiter in the queue for a lock.
+pub(super) struct Wait<'a> {
+    host: &'a Host,
+    path: &'a Path,
+    patience: Patience,
+    kind: Kind,
+    begun: Instant,
+    /// Who has it, and since when that is known.
+    before: (Option<u32>, Instant),
+}
+
+impl<'a> Wait<'a> {
+    pub(super) fn new(host: &'a Host, path: &'a Path, patience: Patience, kind: Kind) -> Self {
+        let begun = Instant::now();
+        Self {
+            host,
+            path,
+            patience,
+            kind,
+            begun,
+            before: (None, begun),
+        }
+    }
+
+    /// The file, once it is locked.
+    pub(super) fn until_locked(&mut self, file: File) -> Result<File, LockError> {
+        self.before = (lock_holder::pid(self.host, &file), Instant::now());
+        if self.left().is_zero() {
+            return Err(self.busy(&file));
+        }
+        let (sender, receiver) = mpsc::channel();
+        // The lock belongs to both descriptors: it is gone when the last one is closed, and so is one
+        // that a thread gets for which nobody waits any more.
+        let queued = file.try_clone().map_err(|error| self.failed(error))?;
+        let kind = self.kind;
+        let lock = move || match kind {
+            Kind::Alone => queued.lock(),
+            Kind::Shared => queued.lock_shared(),
+        };
+        thread::Builder::new()
+            .name("lock".to_owned())
+            .spawn(move || sender.send(lock()))
+            .map_err(|error| self.failed(error))?;
+        loop {
+            match receiver.recv_timeout(LOOK.min(self.left())) {
+                Ok(Ok(())) => return Ok(file),
+                Ok(Err(error)) => return Err(self.failed(error)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.failed(io::ErrorKind::Interrupted.into()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = lock_holder::pid(self.host, &file);
+            if now != self.before.0 {
+                self.before = (now, Instant::now());
+            }
+            if self.left().is_zero() {
+                return Err(self.busy(&file));
+            }
+        }
+    }
+
+    fn left(&self) -> Duration {
+        let with_one = self.patience.with_one;
+        let with_one = with_one.saturating_sub(self.before.1.elapsed());
+        let in_all = self.patience.in_all.saturating_sub(self.begun.elapsed());
+        with_one.min(in_all)
+    }
+
+    fn busy(&self, file: &File) -> LockError {
+        LockError::Busy {
+            path: self.path.to_owned(),
+            holder: lock_holder::find(self.host, file),
+            waited: self.begun.elapsed(),
+        }
+    }
+
+    pub(super) fn failed(&self, source: io::Error) -> LockError {
+        LockError::File(FileError {
+            verb: "lock",
+            path: self.path.to_owned(),
+            source,
+        })
+    }
+}
