@@ -15,6 +15,10 @@ fn comes_and_goes(builder: &str, examine: &str, install: [&str; 2], ask: &str, r
          # This root keeps neither manual pages nor documentation; a host does.
          rm -f /etc/dpkg/dpkg.cfg.d/*
          strip -o $folder/rdmactl {BINARY}
+         export HOME=/ DEBFULLNAME='Ann Admin'
+         # Without an address nobody would answer for it.
+         ! packaging/deb --binary $folder/rdmactl --output $folder 2>/dev/null
+         export DEBEMAIL=rdmactl@packages.debian.org
          for version in 0.0.9 {VERSION}; do
              packaging/{builder} --binary $folder/rdmactl --version $version --output $folder >/dev/null
          done
