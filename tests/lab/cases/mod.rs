@@ -62,6 +62,10 @@ mod topology;
 mod vf;
 mod vf_bind;
 mod vf_create;
+mod vf_create_failures;
+mod vf_create_namespace;
+mod vf_create_use;
+mod vf_create_waits;
 mod vf_ethernet;
 mod vf_ways;
 mod watch;
@@ -116,6 +120,10 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_parallel", cni_parallel::cases()),
         ("cni_chain", cni_chain::cases()),
         ("vf_create", vf_create::cases()),
+        ("vf_create_use", vf_create_use::cases()),
+        ("vf_create_failures", vf_create_failures::cases()),
+        ("vf_create_waits", vf_create_waits::cases()),
+        ("vf_create_namespace", vf_create_namespace::cases()),
         ("vf_bind", vf_bind::cases()),
         ("cni_leftovers", cni_leftovers::cases()),
         ("cni_install", cni_install::cases()),
