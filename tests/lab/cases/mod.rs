@@ -67,7 +67,10 @@ mod vf_create_namespace;
 mod vf_create_use;
 mod vf_create_waits;
 mod vf_ethernet;
+mod vf_guids;
+mod vf_refusals;
 mod vf_ways;
+mod vf_words;
 mod watch;
 
 use crate::case::Case;
@@ -100,6 +103,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("doctor", doctor::cases()),
         ("doctor_adapter", doctor_adapter::cases()),
         ("vf", vf::cases()),
+        ("vf_words", vf_words::cases()),
+        ("vf_guids", vf_guids::cases()),
+        ("vf_refusals", vf_refusals::cases()),
         ("vf_ethernet", vf_ethernet::cases()),
         ("vf_ways", vf_ways::cases()),
         ("provision", provision::cases()),
