@@ -26,10 +26,14 @@ mod doctor;
 mod doctor_adapter;
 mod explain;
 mod ib_sriov;
+mod ib_sriov_check;
 mod ib_sriov_guids;
 mod ib_sriov_names;
 mod ib_sriov_partition;
+mod ib_sriov_pods;
+mod ib_sriov_policies;
 mod ib_sriov_recovery;
+mod ib_sriov_refusals;
 mod ib_sriov_rows;
 mod ib_sriov_vfio;
 mod lab_itself;
@@ -135,6 +139,10 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_install", cni_install::cases()),
         ("cni_repair", cni_repair::cases()),
         ("ib_sriov", ib_sriov::cases()),
+        ("ib_sriov_refusals", ib_sriov_refusals::cases()),
+        ("ib_sriov_check", ib_sriov_check::cases()),
+        ("ib_sriov_pods", ib_sriov_pods::cases()),
+        ("ib_sriov_policies", ib_sriov_policies::cases()),
         ("ib_sriov_recovery", ib_sriov_recovery::cases()),
         ("ib_sriov_names", ib_sriov_names::cases()),
         ("ib_sriov_guids", ib_sriov_guids::cases()),
