@@ -12,9 +12,11 @@ mod cni_install;
 mod cni_leftovers;
 mod cni_parallel;
 mod cni_rdma;
+mod cni_rdma_devices;
 mod cni_rdma_kills;
 mod cni_rdma_logs;
 mod cni_rdma_names;
+mod cni_rdma_protocol;
 mod cni_rdma_recovery;
 mod cni_rdma_rows;
 mod cni_rdma_several;
@@ -120,6 +122,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("provision_kills", provision_kills::cases()),
         ("provision_boot", provision_boot::cases()),
         ("cni_rdma", cni_rdma::cases()),
+        ("cni_rdma_devices", cni_rdma_devices::cases()),
+        ("cni_rdma_protocol", cni_rdma_protocol::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
         ("cni_rdma_logs", cni_rdma_logs::cases()),
