@@ -1,6 +1,4 @@
-//! The `rdma` plugin when things go wrong: every DEL ends with the device at home under its name, and no record.
-
-use std::thread;
+//! The `rdma` plugin when namespace, record or kernel fail it: DEL still brings the device home.
 
 use serde_json::json;
 
@@ -10,9 +8,7 @@ use crate::case::{Case, case};
 use crate::handle::Lab;
 use crate::pci;
 
-const FOLDERS: &[&str] = &["folder /"];
-/// A device that was made anew has a new index.
-const ANEW: &[&str] = &["folder /", "rdma device", "netdev", "vf "];
+pub(super) const FOLDERS: &[&str] = &["folder /"];
 
 pub(crate) fn cases() -> Vec<Case> {
     let exclusive = |name, run| case(name, run).exclusive().may_change(FOLDERS);
@@ -28,41 +24,14 @@ pub(crate) fn cases() -> Vec<Case> {
         ),
         exclusive("r14_no_record", r14_no_record),
         exclusive("r15_in_another_namespace", r15_in_another_namespace),
-        exclusive("r16_parallel_adds", r16_parallel_adds),
         exclusive("r18_broken_records", r18_broken_records),
         exclusive("r18_records_of_go", r18_records_of_go),
         exclusive("r21_folder_not_writable", r21_folder_not_writable),
-        exclusive("r25_renamed_in_the_pod", r25_renamed_in_the_pod),
-        exclusive("r27_vfs_destroyed", r27_vfs_destroyed).may_change(ANEW),
-        exclusive("r27_vf_rebound", r27_vf_rebound).may_change(ANEW),
-        exclusive("r27_vfs_made_anew", r27_vfs_made_anew).may_change(ANEW),
-        exclusive("pf_renamed", pf_renamed),
-        exclusive(
-            "late_del_spares_the_next_owner",
-            late_del_spares_the_next_owner,
-        ),
-        exclusive("second_add_is_refused", second_add_is_refused),
         exclusive("refused_move_leaves_nothing", refused_move_leaves_nothing),
-        exclusive(
-            "locked_device_names_its_holder",
-            locked_device_names_its_holder,
-        ),
-        exclusive("name_taken_at_home", name_taken_at_home).only(
-            &["7.3"],
-            "before 7.3 an RDMA device's name is taken in every namespace",
-        ),
-        exclusive(
-            "name_taken_at_home_when_the_pod_dies",
-            name_taken_at_home_when_the_pod_dies,
-        )
-        .only(
-            &["7.3"],
-            "before 7.3 an RDMA device's name is taken in every namespace",
-        ),
     ]
 }
 
-const POD: &str = "/run/netns/pod";
+pub(super) const POD: &str = "/run/netns/pod";
 
 /// Rows R12b, R1, R2.
 fn r12_namespace_gone(lab: &Lab) {
@@ -138,52 +107,6 @@ fn r15_in_another_namespace(lab: &Lab) {
     at_home(&vf, &name);
 }
 
-fn r16_parallel_adds(lab: &Lab) {
-    let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
-    let _pods = ["p0", "p1", "p2", "p3"].map(|name| lab.netns(name));
-    for _ in 0..5 {
-        let conf = config(&vf);
-        let outputs: Vec<_> = thread::scope(|scope| {
-            let calls: Vec<_> = (0..4)
-                .map(|n| {
-                    let conf = &conf;
-                    scope.spawn(move || {
-                        call_for(
-                            lab,
-                            &format!("c{n}"),
-                            "ADD",
-                            &format!("/run/netns/p{n}"),
-                            conf,
-                        )
-                    })
-                })
-                .collect();
-            calls.into_iter().map(|call| call.join().unwrap()).collect()
-        });
-        let won = outputs.iter().filter(|output| output.status == 0).count();
-        assert_eq!(
-            won,
-            1,
-            "{}",
-            outputs.iter().map(ToString::to_string).collect::<String>()
-        );
-        for output in outputs.into_iter().filter(|output| output.status != 0) {
-            refused(output, 102, "no RDMA devices found");
-        }
-        for n in 0..4 {
-            call_for(
-                lab,
-                &format!("c{n}"),
-                "DEL",
-                &format!("/run/netns/p{n}"),
-                &conf,
-            )
-            .ok();
-        }
-        at_home(&vf, &name);
-    }
-}
-
 /// Rows R17c, R6.
 fn r18_broken_records(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
@@ -251,163 +174,6 @@ fn r21_folder_not_writable(lab: &Lab) {
     at_home(&vf, &name);
 }
 
-/// Rows R3, R4.
-fn r25_renamed_in_the_pod(lab: &Lab) {
-    let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
-    for dies in [false, true] {
-        let _pod = lab.netns("pod");
-        call(lab, "ADD", POD, &config(&vf)).ok();
-        lab.sh(&format!(
-            "nsenter --net={POD} rdma dev set {name} name foo0"
-        ))
-        .ok();
-        call(lab, "CHECK", POD, &config(&vf)).ok();
-        if dies {
-            end_namespace(lab, "pod", &vf);
-            assert_eq!(pci::rdma(&vf).as_deref(), Some("foo0"));
-        }
-        call(lab, "DEL", POD, &config(&vf)).ok();
-        at_home(&vf, &name);
-    }
-    // A DEL that never came is made up for by the next ADD.
-    {
-        let _pod = lab.netns("pod");
-        call_for(lab, "lost", "ADD", POD, &config(&vf)).ok();
-        lab.sh(&format!(
-            "nsenter --net={POD} rdma dev set {name} name foo0"
-        ))
-        .ok();
-        end_namespace(lab, "pod", &vf);
-    }
-    let _next = lab.netns("next");
-    call(lab, "ADD", "/run/netns/next", &config(&vf)).ok();
-    assert_eq!(inside(lab, "next"), [name.as_str()]);
-    assert_eq!(records(), [RECORD]);
-    call(lab, "DEL", "/run/netns/next", &config(&vf)).ok();
-    at_home(&vf, &name);
-}
-
-/// Rows R3.
-fn r27_vfs_destroyed(lab: &Lab) {
-    let vf = lab.vf(0);
-    let _pod = lab.netns("pod");
-    call(lab, "ADD", POD, &config(&vf)).ok();
-    lab.sh(&format!(
-        "echo 0 > /sys/bus/pci/devices/{}/sriov_numvfs",
-        lab.pf()
-    ))
-    .ok();
-    call(lab, "DEL", POD, &config(&vf))
-        .ok()
-        .stderr_has("nowhere to be found");
-    assert_eq!(records(), Vec::<String>::new());
-    lab.sh(&format!(
-        "echo 2 > /sys/bus/pci/devices/{}/sriov_numvfs",
-        lab.pf()
-    ))
-    .ok();
-    until("the VFs are back", || {
-        (0..2).all(|n| pci::vf(&lab.pf(), n).is_some_and(|vf| pci::rdma(&vf).is_some()))
-    })
-    .unwrap();
-}
-
-fn r27_vf_rebound(lab: &Lab) {
-    let vf = lab.vf(0);
-    let _pod = lab.netns("pod");
-    call(lab, "ADD", POD, &config(&vf)).ok();
-    let driver = pci::target(pci::device(&vf).join("driver")).unwrap();
-    let driver = format!("/sys/bus/pci/drivers/{driver}");
-    lab.sh(&format!("echo {vf} > {driver}/unbind")).ok();
-    lab.sh(&format!("echo {vf} > {driver}/bind")).ok();
-    until("the VF has a device", || pci::rdma(&vf).is_some()).unwrap();
-    let anew = lab.vf_rdma(0);
-    refused(
-        call(lab, "CHECK", POD, &config(&vf)),
-        105,
-        "not in the container but on the host",
-    );
-    call(lab, "DEL", POD, &config(&vf)).ok();
-    at_home(&vf, &anew);
-}
-
-/// Behind the plugin's back: the new device stays as it is.
-fn r27_vfs_made_anew(lab: &Lab) {
-    let vf = lab.vf(0);
-    let _pod = lab.netns("pod");
-    call(lab, "ADD", POD, &config(&vf)).ok();
-    let file = format!("/sys/bus/pci/devices/{}/sriov_numvfs", lab.pf());
-    lab.sh(&format!("echo 0 > {file}; echo 2 > {file}")).ok();
-    until("the VFs are back", || {
-        (0..2).all(|n| pci::vf(&lab.pf(), n).is_some_and(|vf| pci::rdma(&vf).is_some()))
-    })
-    .unwrap();
-    let anew = lab.vf_rdma(0);
-    call(lab, "DEL", POD, &config(&vf)).ok();
-    at_home(&vf, &anew);
-}
-
-fn pf_renamed(lab: &Lab) {
-    let (vf, name, pf) = (lab.vf(0), lab.vf_rdma(0), pci::netdev(&lab.pf()).unwrap());
-    let _pod = lab.netns("pod");
-    call(lab, "ADD", POD, &config(&vf)).ok();
-    let rename = |from: &str, to: &str| {
-        lab.ip(&["link", "set", from, "down"]).ok();
-        lab.ip(&["link", "set", from, "name", to]).ok();
-    };
-    rename(&pf, "uplink0");
-    call(lab, "DEL", POD, &config(&vf)).ok();
-    rename("uplink0", &pf);
-    at_home(&vf, &name);
-}
-
-fn late_del_spares_the_next_owner(lab: &Lab) {
-    let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
-    let file = format!("{STATE}/net-old-eth0");
-    let old = {
-        let _pod = lab.netns("pod");
-        call_for(lab, "old", "ADD", POD, &config(&vf)).ok();
-        let old = std::fs::read(&file).unwrap();
-        end_namespace(lab, "pod", &vf);
-        old
-    };
-    let _pod = lab.netns("pod");
-    call_for(lab, "new", "ADD", POD, &config(&vf)).ok();
-    // The path is the new pod's now, the record of the old one is there or not, and may name the same number.
-    let inode = lab.sh("stat -c %i /run/netns/pod").ok().stdout;
-    let mut same: serde_json::Value = serde_json::from_slice(&old).unwrap();
-    same["netnsInode"] = json!(inode.trim().parse::<u64>().unwrap());
-    for content in [None, Some(old), Some(same.to_string().into_bytes())] {
-        if let Some(content) = content {
-            std::fs::write(&file, content).unwrap();
-        }
-        call_for(lab, "old", "DEL", "", &config(&vf)).ok();
-        assert_eq!(inside(lab, "pod"), [name.as_str()]);
-        assert_eq!(records(), ["net-new-eth0"]);
-    }
-    call_for(lab, "old", "DEL", POD, &config(&vf)).ok();
-    assert_eq!(inside(lab, "pod"), [name.as_str()]);
-    call_for(lab, "new", "DEL", POD, &config(&vf)).ok();
-    at_home(&vf, &name);
-}
-
-fn second_add_is_refused(lab: &Lab) {
-    let names = [lab.vf_rdma(0), lab.vf_rdma(1)];
-    let _pod = lab.netns("pod");
-    call(lab, "ADD", POD, &config(&lab.vf(0))).ok();
-    for n in [0, 1] {
-        refused(
-            call(lab, "ADD", POD, &config(&lab.vf(n))),
-            102,
-            "already has RDMA device",
-        );
-    }
-    assert_eq!(inside(lab, "pod"), [names[0].as_str()]);
-    call(lab, "DEL", POD, &config(&lab.vf(0))).ok();
-    at_home(&lab.vf(0), &names[0]);
-    assert_eq!(lab.vf_rdma(1), names[1]);
-}
-
 fn refused_move_leaves_nothing(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let _pod = lab.netns("pod");
@@ -431,59 +197,5 @@ fn refused_move_leaves_nothing(lab: &Lab) {
     lab.inject("fail_move", "off");
     assert_eq!(records(), [RECORD]);
     call(lab, "DEL", POD, &config(&vf)).ok();
-    at_home(&vf, &name);
-}
-
-/// Rows R7.
-fn locked_device_names_its_holder(lab: &Lab) {
-    let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
-    let _pod = lab.netns("pod");
-    let file = format!("/run/rdmactl/device/{vf}.lock");
-    let script = format!(
-        "mkdir -p /run/rdmactl/device; flock {file} sleep 50 </dev/null >/dev/null 2>&1 & echo $!"
-    );
-    let pid = lab.sh(&script).ok().stdout.trim().to_owned();
-    let locked = || {
-        std::fs::read_to_string("/proc/locks")
-            .is_ok_and(|locks| locks.contains(&format!(" {pid} ")))
-    };
-    until("the file is locked", locked).unwrap();
-    refused(
-        call(lab, "ADD", POD, &config(&vf)),
-        11,
-        &format!("locked by process {pid} (flock), waited 10 s"),
-    );
-    lab.sh(&format!("pkill -P {pid}; rm {file}")).ok();
-    at_home(&vf, &name);
-}
-
-fn name_taken_at_home(lab: &Lab) {
-    let (vf, name, other) = (lab.vf(0), lab.vf_rdma(0), lab.vf_rdma(1));
-    let _pod = lab.netns("pod");
-    call(lab, "ADD", POD, &config(&vf)).ok();
-    lab.iproute2_rdma(&["dev", "set", &other, "name", &name])
-        .ok();
-    call(lab, "DEL", POD, &config(&vf))
-        .ok()
-        .stderr_has("is now called");
-    assert!(pci::rdma(&vf).is_some());
-    assert_eq!(records(), Vec::<String>::new());
-    lab.iproute2_rdma(&["dev", "set", &name, "name", &other])
-        .ok();
-    lab.iproute2_rdma(&["dev", "set", &lab.vf_rdma(0), "name", &name])
-        .ok();
-}
-
-fn name_taken_at_home_when_the_pod_dies(lab: &Lab) {
-    let (vf, name, other) = (lab.vf(0), lab.vf_rdma(0), lab.vf_rdma(1));
-    let _pod = lab.netns("pod");
-    call(lab, "ADD", POD, &config(&vf)).ok();
-    lab.iproute2_rdma(&["dev", "set", &other, "name", &name])
-        .ok();
-    end_namespace(lab, "pod", &vf);
-    assert!(lab.vf_rdma(0).starts_with("ibdev"));
-    lab.iproute2_rdma(&["dev", "set", &name, "name", &other])
-        .ok();
-    call(lab, "DEL", "", &config(&vf)).ok();
     at_home(&vf, &name);
 }

@@ -12,10 +12,12 @@ mod cni_install;
 mod cni_leftovers;
 mod cni_parallel;
 mod cni_rdma;
+mod cni_rdma_changes;
 mod cni_rdma_devices;
 mod cni_rdma_kills;
 mod cni_rdma_logs;
 mod cni_rdma_names;
+mod cni_rdma_owners;
 mod cni_rdma_protocol;
 mod cni_rdma_recovery;
 mod cni_rdma_rows;
@@ -125,6 +127,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_rdma_devices", cni_rdma_devices::cases()),
         ("cni_rdma_protocol", cni_rdma_protocol::cases()),
         ("cni_rdma_recovery", cni_rdma_recovery::cases()),
+        ("cni_rdma_changes", cni_rdma_changes::cases()),
+        ("cni_rdma_owners", cni_rdma_owners::cases()),
         ("cni_rdma_kills", cni_rdma_kills::cases()),
         ("cni_rdma_logs", cni_rdma_logs::cases()),
         ("cni_rdma_names", cni_rdma_names::cases()),
