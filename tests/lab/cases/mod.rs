@@ -67,6 +67,8 @@ mod scraping;
 mod statistic;
 mod system;
 mod topology;
+mod topology_adapters;
+mod topology_forms;
 mod vf;
 mod vf_bind;
 mod vf_create;
@@ -106,6 +108,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("reclaim", reclaim::cases()),
         ("all_netns", all_netns::cases()),
         ("topology", topology::cases()),
+        ("topology_adapters", topology_adapters::cases()),
         ("link", link::cases()),
         ("link_delete", link_delete::cases()),
         ("doctor", doctor::cases()),
