@@ -28,6 +28,8 @@ mod completions;
 mod dev;
 mod doctor;
 mod doctor_adapter;
+mod doctor_cni;
+mod doctor_managers;
 mod explain;
 mod ib_sriov;
 mod ib_sriov_check;
@@ -112,6 +114,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("link", link::cases()),
         ("link_delete", link_delete::cases()),
         ("doctor", doctor::cases()),
+        ("doctor_cni", doctor_cni::cases()),
+        ("doctor_managers", doctor_managers::cases()),
         ("doctor_adapter", doctor_adapter::cases()),
         ("vf", vf::cases()),
         ("vf_words", vf_words::cases()),
