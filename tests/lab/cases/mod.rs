@@ -63,6 +63,8 @@ mod provision_hosts;
 mod provision_keys;
 mod provision_kills;
 mod reclaim;
+mod reclaim_names;
+mod reclaim_use;
 mod runtime_node;
 mod runtimes;
 mod scraping;
@@ -108,6 +110,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("completions", completions::cases()),
         ("dev", dev::cases()),
         ("reclaim", reclaim::cases()),
+        ("reclaim_use", reclaim_use::cases()),
+        ("reclaim_names", reclaim_names::cases()),
         ("all_netns", all_netns::cases()),
         ("topology", topology::cases()),
         ("topology_adapters", topology_adapters::cases()),
