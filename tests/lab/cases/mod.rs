@@ -34,6 +34,7 @@ mod explain;
 mod ib_sriov;
 mod ib_sriov_check;
 mod ib_sriov_guids;
+mod ib_sriov_kills;
 mod ib_sriov_names;
 mod ib_sriov_partition;
 mod ib_sriov_pods;
@@ -42,6 +43,8 @@ mod ib_sriov_recovery;
 mod ib_sriov_refusals;
 mod ib_sriov_rows;
 mod ib_sriov_vfio;
+mod ib_sriov_vfs;
+mod ib_sriov_waits;
 mod lab_itself;
 mod link;
 mod link_delete;
@@ -168,6 +171,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("ib_sriov_partition", ib_sriov_partition::cases()),
         ("char_devices", char_devices::cases()),
         ("ib_sriov_rows", ib_sriov_rows::cases()),
+        ("ib_sriov_vfs", ib_sriov_vfs::cases()),
+        ("ib_sriov_kills", ib_sriov_kills::cases()),
+        ("ib_sriov_waits", ib_sriov_waits::cases()),
         ("ib_sriov_vfio", ib_sriov_vfio::cases()),
         ("cni_rdma_rows", cni_rdma_rows::cases()),
         ("runtimes", runtimes::cases()),
