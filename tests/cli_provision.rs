@@ -117,7 +117,12 @@ fn documents_and_their_mistakes() {
     );
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
     let absent = "version = 1\n[[pf]]\nmatch = { pci = \"01:00.0\" }\n";
-    let ran = call(root.path(), "rdmactl provision plan --file -", absent);
+    let dry = "rdmactl --dry-run provision apply --file -";
+    let (dry, ran) = (
+        call(root.path(), dry, absent),
+        call(root.path(), "rdmactl provision plan --file -", absent),
+    );
+    assert_eq!((dry.code, &dry.err), (1, &ran.err));
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     assert!(
         ran.err

@@ -14,5 +14,7 @@ mod manifests;
 mod manual;
 #[path = "shipping/package.rs"]
 mod package;
+#[path = "shipping/provisioning.rs"]
+mod provisioning;
 #[path = "shipping/units.rs"]
 mod units;

@@ -163,11 +163,7 @@ fn switched_back(state: &PfState, originals: &Originals) -> Vec<Step> {
 }
 
 fn blocked(state: &PfState, is_idle: bool) -> Option<Block> {
-    match (&state.usage, is_idle) {
-        (None, _) => Some(Block::UsageUnknown),
-        (Some(_), true) => None,
-        (Some(_), false) => Some(Block::InUse),
-    }
+    Block::unless_idle(state.usage.as_ref(), !is_idle)
 }
 
 fn of_vf(state: &PfState, originals: &Originals, index: u16) -> Vec<Step> {
@@ -305,6 +301,12 @@ mod tests {
         });
         let steps = undo(&used, &originals(0));
         assert_eq!(steps[0].blocked, Some(Block::InUse));
+        used.usage = Some(Usage {
+            hidden: 1,
+            ..Usage::default()
+        });
+        let steps = undo(&used, &originals(0));
+        assert_eq!(steps[0].blocked, Some(Block::Unseen));
         used.usage = None;
         let steps = undo(&used, &originals(0));
         assert_eq!(steps[0].blocked, Some(Block::UsageUnknown));

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the node image without a network and runs it under runc as the DaemonSet does, against a folder of its own.
 # image.sh BINARY FOLDER OPTION... [+ OPTION...]: the options are the image's arguments, once for each of its runs.
+# POD=FILE image.sh BINARY FOLDER: the init container of that pod, JSON, instead; what it has of the host is below FOLDER.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 binary=$1 folder=$2
@@ -56,6 +57,47 @@ END
     wait $!
 }
 
+init_container() {
+    # What the runtime of a node makes of it, but for seccomp.
+    python3 - "$rootfs" "$folder" "$POD" <<'END' >"$work/bundle/config.json"
+import json, os, sys
+rootfs, folder, pod = sys.argv[1:]
+pod = json.load(open(pod))
+container = pod["initContainers"][0]
+security = container["securityContext"]
+volumes = {volume["name"]: volume for volume in pod["volumes"]}
+mounts = [
+    {"destination": "/proc", "type": "proc", "source": "proc"},
+    {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+]
+for mount in container["volumeMounts"]:
+    host = volumes[mount["name"]].get("hostPath", {}).get("path", "/document")
+    source = host if host == "/sys" else folder + host
+    os.makedirs(source, exist_ok=True)
+    mode = "ro" if mount.get("readOnly") else "rw"
+    mounts.append({"destination": mount["mountPath"], "source": source, "type": "bind", "options": ["rbind", mode]})
+kept = ["CAP_" + name for name in security["capabilities"]["add"]]
+shared = {"network": pod.get("hostNetwork"), "pid": pod.get("hostPID"), "ipc": pod.get("hostIPC")}
+own = ["mount", "uts"] + [kind for kind in shared if not shared[kind]]
+json.dump({
+    "ociVersion": "1.0.2",
+    "process": {
+        "args": container["command"] + container["args"], "cwd": "/",
+        "user": {"uid": security["runAsUser"], "gid": security["runAsGroup"]},
+        "capabilities": {key: kept for key in ("bounding", "effective", "permitted")},
+    },
+    "root": {"path": rootfs, "readonly": security["readOnlyRootFilesystem"]},
+    "mounts": mounts,
+    "linux": {"namespaces": [{"type": kind} for kind in own]},
+}, sys.stdout)
+END
+    runc --root "$work/runc" run --no-pivot --bundle "$work/bundle" "rdmactl-test-$$"
+}
+
+if [ -n "${POD-}" ]; then
+    init_container
+    exit
+fi
 if ! (($#)); then set -- +; fi
 while (($#)); do
     options=()

@@ -3,18 +3,44 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::root::{BINARY, TREE, run, scratch};
 
 const OVERLAYS: [&str; 3] = ["rdma", "ib-sriov", "both"];
 
+/// What the overlay `provision` needs of Kubernetes.
+const SINCE: &str = "OLDEST=1.30";
+
 /// The objects of these folders, all of which the schemas allow.
-fn rendered(folders: &[&str]) -> Vec<Value> {
-    let mut words = vec!["tests/shipping/manifests.sh"];
-    words.extend(folders);
-    let said = run(&words).ok();
+pub(crate) fn rendered(folders: &[&str]) -> Vec<Value> {
+    rendered_by(&["tests/shipping/manifests.sh"], folders)
+}
+
+/// The same where only later versions of Kubernetes know all of it.
+pub(crate) fn rendered_since(folders: &[&str]) -> Vec<Value> {
+    rendered_by(&["env", SINCE, "tests/shipping/manifests.sh"], folders)
+}
+
+fn rendered_by(words: &[&str], folders: &[&str]) -> Vec<Value> {
+    let said = run(&[words, folders].concat()).ok();
     serde_json::from_str(&said.stdout).unwrap()
+}
+
+/// A folder of somebody's own with this kustomization.
+pub(crate) fn own(text: &str) -> tempfile::TempDir {
+    let folder = scratch();
+    let head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n";
+    fs::write(
+        folder.path().join("kustomization.yaml"),
+        format!("{head}{text}"),
+    )
+    .unwrap();
+    folder
+}
+
+pub(crate) fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|each| each["kind"] == kind).collect()
 }
 
 #[test]
@@ -35,10 +61,7 @@ fn daemon_sets_are_sound_and_modest() {
         assert_eq!(security["privileged"], false, "{overlay}");
         assert_eq!(security["allowPrivilegeEscalation"], false, "{overlay}");
         assert_eq!(security["readOnlyRootFilesystem"], true, "{overlay}");
-        assert_eq!(
-            security["capabilities"],
-            serde_json::json!({"drop": ["ALL"]})
-        );
+        assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}));
         assert_eq!(pod["volumes"].as_array().unwrap().len(), 1, "{overlay}");
         assert_eq!(pod["automountServiceAccountToken"], false, "{overlay}");
         // The pods of one overlay must not be those of another.
@@ -74,22 +97,40 @@ fn daemon_sets_are_sound_and_modest() {
 
 #[test]
 fn a_component_for_selinux() {
-    let folder = scratch();
-    let text = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
-                resources: [../../../deployment/overlays/both]\ncomponents: [../../../deployment/components/selinux]\n";
-    fs::write(folder.path().join("kustomization.yaml"), text).unwrap();
-    let objects = rendered(&[folder.path().to_str().unwrap()]);
-    let security = &objects[0]["spec"]["template"]["spec"]["containers"][0]["securityContext"];
-    assert_eq!(security["seLinuxOptions"]["type"], "spc_t");
-    assert_eq!(security["privileged"], false);
+    let folder = own(
+        "resources: [../../../deployment/overlays/rdma, ../../../deployment/overlays/both, \
+                     ../../../deployment/overlays/provision]\n\
+         components: [../../../deployment/components/selinux]\n",
+    );
+    let objects = rendered_since(&[folder.path().to_str().unwrap()]);
+    // Only containers that write to the host have it.
+    let mut with = Vec::new();
+    for set in of_kind(&objects, "DaemonSet") {
+        let pod = &set["spec"]["template"]["spec"];
+        for key in ["initContainers", "containers"] {
+            for container in pod[key].as_array().into_iter().flatten() {
+                let security = &container["securityContext"];
+                assert_eq!(security["privileged"], false);
+                if security["seLinuxOptions"] == json!({"type": "spc_t"}) {
+                    with.push((set["metadata"]["name"].as_str(), container["name"].as_str()));
+                }
+            }
+        }
+    }
+    with.sort_unstable();
+    let wanted = [
+        ("rdmactl-cni", "install"),
+        ("rdmactl-cni-rdma", "install"),
+        ("rdmactl-provision", "apply"),
+    ];
+    assert_eq!(with, wanted.map(|(set, name)| (Some(set), Some(name))));
 }
 
 /// Pods ask for networks and resources that are there.
 #[test]
 fn a_workload_fits_together() {
     let objects = rendered(&["deployment/workload"]);
-    let of_kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
-    let config = of_kind("ConfigMap").next().unwrap()["data"]["config.json"].as_str();
+    let config = of_kind(&objects, "ConfigMap")[0]["data"]["config.json"].as_str();
     let config: Value = serde_json::from_str(config.unwrap()).unwrap();
     let resources: Vec<String> = config["resourceList"]
         .as_array()
@@ -110,12 +151,12 @@ fn a_workload_fits_together() {
             .unwrap()
             .to_owned()
     };
-    let networks: Vec<&Value> = of_kind("NetworkAttachmentDefinition").collect();
+    let networks = of_kind(&objects, "NetworkAttachmentDefinition");
     assert_eq!(networks.len(), 3);
     for network in &networks {
         assert!(resources.contains(&resource_of(network)), "{network}");
     }
-    let pods: Vec<&Value> = of_kind("Pod").collect();
+    let pods = of_kind(&objects, "Pod");
     assert_eq!(pods.len(), 2);
     for pod in pods {
         let wanted = &pod["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"];

@@ -1,12 +1,16 @@
-"""Checks Kubernetes objects on stdin against the strict schemas of the oldest and the newest version at hand."""
+"""Checks Kubernetes objects on stdin against the strict schemas of the oldest and the newest version at hand.
+
+OLDEST in the environment names a later version, for objects that need one.
+"""
 
 import json
+import os
 import sys
 
 import kubernetes_validate
 import yaml
 
-VERSIONS = ("1.25", "1.37")
+VERSIONS = (os.environ.get("OLDEST", "1.25"), "1.37")
 
 # Objects of Multus, whose schema Kubernetes does not publish; the plugins' own tests read their configurations.
 FOREIGN = {("k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition")}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::plan::shown;
 use super::{From, others};
 use crate::cli::vf::{plain, unselected};
 use crate::cli::{Context, Failure};
@@ -14,8 +15,8 @@ use crate::provision::look;
 use crate::provision::plan::{Block, Class};
 use crate::sriov::selector;
 use crate::view::explain;
+use crate::view::provision::applied;
 use crate::view::provision::meter::Meter;
-use crate::view::provision::{applied, plan};
 
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -96,7 +97,7 @@ impl Apply {
             let (observed, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
             others(cx, &observed, &document);
             let found = self.extent.order(cx)?.meant(found);
-            return Ok(cx.view.rows(&plan::rows(&found))?);
+            return shown(cx, &found);
         }
         let order = self.extent.order(cx)?;
         let meter = Meter::new(cx.view.style().format);

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{From, others};
 use crate::cli::{Context, Failure};
-use crate::provision::look;
+use crate::provision::{self, look};
 use crate::view::explain;
 use crate::view::provision::plan;
 
@@ -26,18 +26,24 @@ impl Plan {
         let document = self.from.read(cx)?;
         let looked = look::planned(cx.host, &document);
         let (observed, found) = looked.map_err(|error| explain::provision::unseen(&error))?;
-        cx.view.rows(&plan::rows(&found))?;
         others(cx, &observed, &document);
-        for note in plan::notes(&found) {
-            cx.note(note);
-        }
-        if !found.troubles.is_empty() {
-            let troubles = found.troubles.iter().map(explain::provision::trouble);
-            return Err(Failure::Several(troubles.collect()));
-        }
+        shown(cx, &found)?;
         match found.steps.is_empty() {
             true => Ok(()),
             false => Err(Failure::Status(STEPS_LEFT)),
         }
     }
+}
+
+/// Prints a plan; fails with what stands in the way of more than a step.
+pub(super) fn shown(cx: &mut Context<'_>, found: &provision::plan::Plan) -> Result<(), Failure> {
+    cx.view.rows(&plan::rows(found))?;
+    for note in plan::notes(found) {
+        cx.note(note);
+    }
+    if found.troubles.is_empty() {
+        return Ok(());
+    }
+    let troubles = found.troubles.iter().map(explain::provision::trouble);
+    Err(Failure::Several(troubles.collect()))
 }

@@ -264,8 +264,8 @@ fn removal(disruptive: Disruptive, state: &PfState) -> Option<Block> {
     };
     match disruptive {
         Disruptive::Never => Some(Block::Policy),
-        Disruptive::IfIdle if !usage.uses.is_empty() => Some(Block::InUse),
-        Disruptive::IfIdle | Disruptive::Force => None,
+        Disruptive::IfIdle => Block::unless_idle(Some(usage), !usage.uses.is_empty()),
+        Disruptive::Force => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Step`: one change of a plan, what it costs, and who stands in its way.
 
-use crate::sriov::usage::Use;
+use crate::sriov::usage::{Usage, Use};
 use crate::types::{DriverName, EswitchMode, ModuleName, NetnsMode, PciAddr};
 use crate::wire::link::vf::VfSetting;
 
@@ -191,12 +191,25 @@ pub enum Block {
     InUse,
     /// It is not known who uses what it would take.
     UsageUnknown,
+    /// Nobody that can be seen uses what it would take, and not everybody can be seen.
+    Unseen,
     /// It is for people to restart the machine, or to take its power.
     Reset,
     /// Network namespaces exist, so many beside the initial one.
     Namespaces(usize),
     /// A step before it will not be done.
     Earlier,
+}
+
+impl Block {
+    /// What keeps from taking something that is `used`, unless nobody uses it.
+    pub fn unless_idle(usage: Option<&Usage>, used: bool) -> Option<Self> {
+        match usage {
+            None => Some(Self::UsageUnknown),
+            Some(_) if used => Some(Self::InUse),
+            Some(usage) => (usage.hidden > 0).then_some(Self::Unseen),
+        }
+    }
 }
 
 /// One change.

@@ -176,7 +176,9 @@ pub(super) fn guarded(
     let blocked = match policy.disruptive {
         _ if state.usage.is_none() => Some(Block::UsageUnknown),
         Disruptive::Force => None,
-        Disruptive::Never | Disruptive::IfIdle => (!users.is_empty()).then_some(Block::InUse),
+        Disruptive::Never | Disruptive::IfIdle => {
+            Block::unless_idle(state.usage.as_ref(), !users.is_empty())
+        }
     };
     for step in &mut steps {
         if step.class == Class::Rebind {

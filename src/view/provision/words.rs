@@ -142,6 +142,9 @@ pub(super) fn block(block: Block) -> String {
         Block::InUse => "somebody uses it".to_owned(),
         Block::Reset => "it is set, and counts after a reset, which is for people to do".to_owned(),
         Block::UsageUnknown => "it is not known who uses it".to_owned(),
+        Block::Unseen => {
+            "not all processes can be looked at, and one of them may use it".to_owned()
+        }
         Block::Namespaces(1) => "1 other network namespace exists".to_owned(),
         Block::Namespaces(others) => format!("{others} other network namespaces exist"),
         Block::Earlier => "a step before it will not be done".to_owned(),

@@ -69,7 +69,14 @@ fn the_number_changes_through_zero_and_only_when_allowed() {
         usage: None,
         ..pf(IB, 2)
     }]);
+    let unseen = {
+        let mut state = pf(IB, 2);
+        state.usage.as_mut().unwrap().hidden = 3;
+        observed(vec![state])
+    };
     for (word, host, mark, block) in [
+        ("if-idle", &unseen, "!", Some(Block::Unseen)),
+        ("force", &unseen, "", None),
         ("never", &idle, "!", Some(Block::Policy)),
         ("if-idle", &idle, "", None),
         ("if-idle", &used, "!", Some(Block::InUse)),
