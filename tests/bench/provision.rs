@@ -1,7 +1,8 @@
 //! `provision apply` of 120 VFs beside the usual shell loop and beside the least it can take, in a guest of the lab.
 //!
-//! `cargo bench --bench provision [-- ROUNDS]`; the guest root has to be there (`tests/lab/roots 6.12 tools`).
-//! The least: no driver while VFs are made, GUIDs in one batch, then drivers for 8 or 16 VFs at a time.
+//! `cargo bench --bench provision [-- ROUNDS [LOOPS]]`; the guest root has to be there (`tests/lab/roots 6.12 tools`).
+//! The least: no driver while VFs are made, GUIDs in one batch, then drivers for 8 or 16 VFs at a time. The loop, which
+//! takes half a minute, has its turn in the first LOOPS rounds only.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -9,8 +10,11 @@
     clippy::disallowed_methods
 )]
 
+mod boot;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -25,43 +29,23 @@ const DOCUMENT: &str = "/run/provision.toml";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(5);
+    let numbers: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let rounds = numbers.first().copied().unwrap_or(5);
+    let loops = numbers.get(1).copied().unwrap_or(2).min(rounds);
     if words.first().is_some_and(|word| word == "--in-guest") {
-        in_guest(rounds);
+        in_guest(rounds, loops);
         return ExitCode::SUCCESS;
     }
-    on_host(rounds)
+    let options = "--cpus 4 --time-limit 3600";
+    boot::into_guest("rdmactl", options, &[], &[rounds, loops])
 }
 
-fn on_host(rounds: usize) -> ExitCode {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let scratch = tree.join("target/lab/tmp");
-    fs::create_dir_all(&scratch).unwrap();
-    let bin = tempfile::Builder::new()
-        .prefix("bench.")
-        .tempdir_in(scratch)
-        .unwrap();
-    fs::copy(std::env::current_exe().unwrap(), bin.path().join("bench")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_rdmactl"), bin.path().join("rdmactl")).unwrap();
-    let status = Command::new(tree.join("tests/lab/boot"))
-        .args("--kernel 6.12 --pf nvme --cpus 4 --time-limit 3600 --share".split(' '))
-        .arg(format!("{}:bin", bin.path().display()))
-        .args(["--", "/lab/bin/bench", "--in-guest", &rounds.to_string()])
-        .status()
-        .unwrap();
-    if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
-}
-
-fn in_guest(rounds: usize) {
+fn in_guest(rounds: usize, loops: usize) {
     shell("cp /lab/bin/rdmactl /tmp/rdmactl && modprobe -a ib_core ib_uverbs");
     // On a busy host the launcher tries once more with one.
     let cpus = thread::available_parallelism().unwrap();
     println!(
-        "{VFS} VFs; seconds of an emulated machine with {cpus} CPUs, medians of {rounds} rounds"
+        "{VFS} VFs; seconds of an emulated machine with {cpus} CPUs, medians of {rounds} rounds, {loops} with the loop"
     );
     for probe in PROBES {
         shell(&format!(
@@ -76,18 +60,20 @@ fn in_guest(rounds: usize) {
             ),
         )
         .unwrap();
-        from_bare(&pf, probe, rounds);
+        from_bare(&pf, probe, rounds, loops);
+        where_time_goes(&pf, probe, rounds);
         with_nothing_to_do(&pf, probe, rounds * 4);
         pf.remove();
     }
 }
 
 /// All four in turn, so that a machine that changes its pace changes it for all.
-fn from_bare(pf: &Pf, probe: u32, rounds: usize) {
+fn from_bare(pf: &Pf, probe: u32, rounds: usize, loops: usize) {
     let mut times = [const { Vec::new() }; 4];
     for round in 0..=rounds {
         let ways: [&dyn Fn(); 4] = [&apply, &|| pf.floor(8), &|| pf.floor(16), &|| pf.loop_()];
-        for (way, times) in ways.into_iter().zip(&mut times) {
+        let turns = if (1..=loops).contains(&round) { 4 } else { 3 };
+        for (way, times) in ways.into_iter().zip(&mut times).take(turns) {
             pf.remove();
             let took = time(way);
             pf.is_ready();
@@ -99,15 +85,57 @@ fn from_bare(pf: &Pf, probe: u32, rounds: usize) {
     }
     let [ours, eight, sixteen, shell] = &times;
     println!(
-        "probe {probe:>2} ms: apply {:.3}; floor, 8 at once {:.3}, ratio {:.2}; floor, 16 at once {:.3}, ratio {:.2}; \
-         shell loop {:.3}, {:.1} times",
+        "probe {probe:>2} ms: apply {:.3}; floor, 8 at once {:.3}, ratio {:.2}; floor, 16 at once {:.3}, ratio {:.2}",
         median(ours),
         median(eight),
         ratio(ours, eight),
         median(sixteen),
         ratio(ours, sixteen),
-        median(shell),
-        ratio(shell, ours)
+    );
+    if !shell.is_empty() {
+        println!(
+            "probe {probe:>2} ms: shell loop {:.3}, {:.1} times",
+            median(shell),
+            ratio(shell, ours)
+        );
+    }
+}
+
+/// Each step is told when it is done, drivers when all have them: the time since the line before is its own.
+fn where_time_goes(pf: &Pf, probe: u32, rounds: usize) {
+    let mut phases: Vec<(String, Vec<f64>)> = Vec::new();
+    for _ in 0..rounds {
+        pf.remove();
+        let mut round: Vec<(String, f64)> = Vec::new();
+        let mut since = Instant::now();
+        let mut spent = |phase: &str| {
+            let took = std::mem::replace(&mut since, Instant::now()).elapsed();
+            match round.iter_mut().find(|(name, _)| name == phase) {
+                Some((_, all)) => *all += took.as_secs_f64(),
+                None => round.push((phase.to_owned(), took.as_secs_f64())),
+            }
+        };
+        let mut command = provisioning("provision apply");
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+            let line = line.unwrap();
+            let mut words = line.split(' ').filter(|word| !word.starts_with('['));
+            spent(words.nth(1).unwrap_or_default());
+        }
+        assert!(child.wait().unwrap().success());
+        spent("names and a last look");
+        for (phase, took) in round {
+            match phases.iter_mut().find(|(name, _)| *name == phase) {
+                Some((_, all)) => all.push(took),
+                None => phases.push((phase, vec![took])),
+            }
+        }
+    }
+    let phases = phases.iter();
+    let phases = phases.map(|(phase, took)| format!("{phase} {:.3}", median(took)));
+    println!(
+        "probe {probe:>2} ms, up to the end of: {}",
+        phases.collect::<Vec<_>>().join("; ")
     );
 }
 
@@ -142,15 +170,18 @@ fn apply() {
 fn rdmactl(verb: &str) {
     // What it says step by step goes to a file: the way out of a guest is slow.
     let said = fs::File::create("/run/said").unwrap();
+    let status = provisioning(verb).stderr(said).status().unwrap();
+    let said = || fs::read_to_string("/run/said").unwrap();
+    assert!(status.success(), "{verb}: {status}: {}", said());
+}
+
+fn provisioning(verb: &str) -> Command {
     let mut command = Command::new("/tmp/rdmactl");
-    command.args(verb.split(' '));
-    command.stdout(Stdio::null()).stderr(said);
+    command.args(verb.split(' ')).stdout(Stdio::null());
     if verb.starts_with("provision") {
         command.args(["--file", DOCUMENT]);
     }
-    let status = command.status().unwrap();
-    let said = || fs::read_to_string("/run/said").unwrap();
-    assert!(status.success(), "{verb}: {status}: {}", said());
+    command
 }
 
 /// The PF of the guest.
