@@ -7,7 +7,10 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::child::{Outcome, within};
+use super::scribe;
 use super::sysfs::{Sysfs, SysfsError};
+
+pub use super::scribe::Kept;
 
 /// Why a write did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,12 @@ impl BoundedError {
     }
 }
 
+/// Has the children of writes wait for the next one while the result lives, for those who have many
+/// to make: a fork costs more than most writes.
+pub fn keep(sysfs: &Sysfs) -> Kept<'_> {
+    Kept::new(sysfs)
+}
+
 /// Writes an attribute, as [`Sysfs::write`] does, and waits `limit` at most.
 ///
 /// # Errors
@@ -59,7 +68,11 @@ pub fn write(
     value: &str,
     limit: Duration,
 ) -> Result<(), BoundedError> {
-    write_then(sysfs, path, value, limit, || {})
+    let path = path.as_ref();
+    match scribe::write(sysfs, path, value, limit) {
+        Some(outcome) => judged(sysfs, path, value, limit, outcome),
+        None => write_then(sysfs, path, value, limit, || {}),
+    }
 }
 
 /// As [`write`]; the child goes on with `afterwards` whatever came of the write, and whatever
@@ -75,35 +88,45 @@ pub fn write_then(
     afterwards: impl FnOnce(),
 ) -> Result<(), BoundedError> {
     let path = path.as_ref();
-    let place = || sysfs.place(path);
     let outcome = within(limit, || {
         hold_signals_back();
         let written = sysfs.write(path, value);
         afterwards();
         written.map_err(|error| error.errno)
     });
+    judged(sysfs, path, value, limit, outcome)
+}
+
+fn judged(
+    sysfs: &Sysfs,
+    path: &Path,
+    value: &str,
+    limit: Duration,
+    outcome: io::Result<Outcome>,
+) -> Result<(), BoundedError> {
+    let path = || sysfs.place(path);
     match outcome {
         Ok(Outcome::Done(Ok(()))) => Ok(()),
         Ok(Outcome::Done(Err(errno))) => Err(BoundedError::Refused(SysfsError {
             verb: "write",
-            path: place(),
+            path: path(),
             errno,
         })),
         Ok(Outcome::Stuck { pid }) => Err(BoundedError::Stuck {
-            path: place(),
+            path: path(),
             value: value.to_owned(),
             pid,
             limit,
         }),
         Err(source) => Err(BoundedError::NoChild {
-            path: place(),
+            path: path(),
             source,
         }),
     }
 }
 
 /// Ctrl-C goes to the child too, which is in the middle of a change.
-fn hold_signals_back() {
+pub(super) fn hold_signals_back() {
     use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
     let set: SigSet = [
         Signal::SIGINT,
@@ -140,6 +163,51 @@ mod tests {
             panic!("{error}");
         };
         assert!(begun.elapsed() >= limit);
+        let pid = nix::unistd::Pid::from_raw(pid as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        nix::sys::wait::waitpid(pid, None).unwrap();
+    }
+
+    /// A child that waits for the next write is one for all of them, and one that is stuck is no loss.
+    #[test]
+    fn children_that_are_kept() {
+        let machine = Machine::new().file("sys/a", "0").file("sys/b", "0");
+        let host = machine.host();
+        let sysfs = host.sysfs();
+        let second = Duration::from_secs(5);
+        nix::unistd::mkfifo(&machine.path("sys/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let kept = keep(sysfs);
+        for value in ["7", "8"] {
+            write(sysfs, "a", value, second).unwrap();
+            assert_eq!(machine.read("sys/a"), value);
+            let error = write(sysfs, "none", value, second).unwrap_err();
+            assert_eq!(error.errno(), Some(Errno::ENOENT));
+        }
+        assert_eq!(scribe::idle(sysfs), 1);
+        let error = write(sysfs, "pipe", "7", Duration::from_millis(50)).unwrap_err();
+        let BoundedError::Stuck { pid, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(scribe::idle(sysfs), 0);
+        // Several at once have one each, and hear of their own writes.
+        std::thread::scope(|scope| {
+            for file in ["a", "b", "none", "nowhere"] {
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        let outcome = write(sysfs, file, "9", second);
+                        assert_eq!(outcome.is_ok(), file.len() == 1, "{outcome:?}");
+                    }
+                });
+            }
+        });
+        assert!((1..=4).contains(&scribe::idle(sysfs)));
+        drop(kept);
+        assert_eq!(scribe::idle(sysfs), 0);
+        write(sysfs, "b", "6", second).unwrap();
+        assert_eq!(
+            (machine.read("sys/b").as_str(), scribe::idle(sysfs)),
+            ("6", 0)
+        );
         let pid = nix::unistd::Pid::from_raw(pid as i32);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
         nix::sys::wait::waitpid(pid, None).unwrap();

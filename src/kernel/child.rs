@@ -72,8 +72,7 @@ pub fn within(deadline: Duration, act: impl FnOnce() -> Result<(), Errno>) -> io
         ForkResult::Child => {
             close_handed_down();
             if let Ok(outcome) = catch_unwind(AssertUnwindSafe(act)) {
-                let number = outcome.map_or_else(number, |()| 0);
-                let _ = write(&tell, &number.to_ne_bytes());
+                let _ = write(&tell, &telling(outcome));
             }
             leave();
         }
@@ -97,22 +96,30 @@ pub fn within(deadline: Duration, act: impl FnOnce() -> Result<(), Errno>) -> io
     if length < number.len() {
         return Err(io::Error::other("the child process ended without a result"));
     }
-    Ok(Outcome::Done(match i32::from_ne_bytes(number) {
+    Ok(Outcome::Done(told_by(number)))
+}
+
+/// An outcome as a child tells it.
+pub(super) fn telling(outcome: Result<(), Errno>) -> [u8; size_of::<i32>()] {
+    let number = match outcome.map_err(|errno| errno as i32) {
+        Ok(()) => 0,
+        Err(0) => UNNAMED,
+        Err(number) => number,
+    };
+    number.to_ne_bytes()
+}
+
+/// The outcome that a child told.
+pub(super) fn told_by(bytes: [u8; size_of::<i32>()]) -> Result<(), Errno> {
+    match i32::from_ne_bytes(bytes) {
         0 => Ok(()),
         UNNAMED => Err(Errno::UnknownErrno),
         number => Err(Errno::from_raw(number)),
-    }))
-}
-
-fn number(errno: Errno) -> i32 {
-    match errno as i32 {
-        0 => UNNAMED,
-        number => number,
     }
 }
 
 /// Closes what is not marked close-on-exec: everything we open is.
-fn close_handed_down() {
+pub(super) fn close_handed_down() {
     let mut all = [const { pollfd(0) }; HANDED_DOWN as usize];
     for (fd, each) in (0..).zip(&mut all) {
         *each = pollfd(fd);
@@ -152,7 +159,7 @@ const fn pollfd(fd: i32) -> libc::pollfd {
 }
 
 /// Ends the child at once: exit handlers and buffered output are the caller's.
-fn leave() -> ! {
+pub(super) fn leave() -> ! {
     #[expect(unsafe_code, reason = "std and nix have no wrapper for _exit")]
     // SAFETY: it ends the process, which owns nothing that needs an end of its own.
     unsafe {
@@ -161,7 +168,7 @@ fn leave() -> ! {
 }
 
 /// Whether something can be read, or never will be, before the time is over.
-fn readable(source: &impl AsFd, limit: Duration) -> io::Result<bool> {
+pub(super) fn readable(source: &impl AsFd, limit: Duration) -> io::Result<bool> {
     let begun = Instant::now();
     loop {
         let left = limit.saturating_sub(begun.elapsed());
@@ -179,7 +186,7 @@ fn readable(source: &impl AsFd, limit: Duration) -> io::Result<bool> {
 }
 
 /// Takes note of the child's end, which is near; ECHILD where SIGCHLD is ignored.
-fn reap(child: Pid) {
+pub(super) fn reap(child: Pid) {
     while waitpid(child, None) == Err(Errno::EINTR) {}
 }
 

@@ -34,6 +34,7 @@ pub mod pidfd;
 pub mod privilege;
 pub mod procfs;
 pub mod program;
+mod scribe;
 pub mod staged;
 pub mod state;
 pub mod stop_signal;

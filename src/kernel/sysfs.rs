@@ -13,6 +13,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
 use nix::sys::stat::Mode;
 
+use super::scribe::Scribes;
+
 /// An attribute is at most one page, which one call reads to its end (`kernfs_file_read_iter`, fs/kernfs/file.c).
 const PAGE: usize = 4096;
 /// This also holds binary ones we never read.
@@ -46,6 +48,8 @@ pub struct Sysfs {
     root: PathBuf,
     /// The root, once something below it was opened: it is needed for every file.
     opened: Arc<OnceLock<OwnedFd>>,
+    /// The children that make writes with a deadline, while they are kept.
+    pub(super) scribes: Arc<Scribes>,
 }
 
 impl Sysfs {
@@ -54,6 +58,7 @@ impl Sysfs {
         Self {
             root,
             opened: Arc::default(),
+            scribes: Arc::default(),
         }
     }
 
@@ -227,7 +232,7 @@ impl Sysfs {
         patiently(|| openat2(root, path, how))
     }
 
-    fn opened_root(&self) -> Result<&OwnedFd, Errno> {
+    pub(super) fn opened_root(&self) -> Result<&OwnedFd, Errno> {
         if let Some(root) = self.opened.get() {
             return Ok(root);
         }
