@@ -71,25 +71,38 @@ pub fn rename(conn: &mut Conn, link: &Link, name: &IfName) -> Result<Link, Netde
     if link.name == name.as_str() {
         return Ok(link.clone());
     }
+    set_name(conn, link, name)?;
+    match with_index(conn, link.index)? {
+        Some(now) if now.name == name.as_str() => Ok(now),
+        Some(_) => {
+            let what = renaming(link, name);
+            Err(NetdevError::NotDone { what })
+        }
+        None => Err(gone(link)),
+    }
+}
+
+/// As [`rename`], but leaves it to the caller to list the names of all when they are done.
+///
+/// # Errors
+/// As [`rename`], [`NetdevError::NotDone`] apart.
+pub fn set_name(conn: &mut Conn, link: &Link, name: &IfName) -> Result<(), NetdevError> {
     if link.alt_names.iter().any(|alt| alt == name.as_str()) {
         delete_alt_name(conn, link, name.as_str())?;
     }
-    let what = || format!("rename {} to {name}", link.name);
     match conn.change(&change::rename(link.index, name)) {
-        Ok(()) => {}
         Err(NetlinkError::Refused(refusal)) if refusal.errno == Errno::EEXIST => {
-            return Err(NetdevError::NameTaken {
+            Err(NetdevError::NameTaken {
                 name: link.name.clone(),
                 wanted: name.to_string(),
-            });
+            })
         }
-        Err(error) => return Err(refused(error, &link.name, what)),
+        outcome => outcome.map_err(|error| refused(error, &link.name, || renaming(link, name))),
     }
-    match with_index(conn, link.index)? {
-        Some(now) if now.name == name.as_str() => Ok(now),
-        Some(_) => Err(NetdevError::NotDone { what: what() }),
-        None => Err(gone(link)),
-    }
+}
+
+fn renaming(link: &Link, name: &IfName) -> String {
+    format!("rename {} to {name}", link.name)
 }
 
 /// Takes a further name from an interface; one that is not there any more is fine.

@@ -216,7 +216,7 @@ fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
     let address = pf.address;
     let mut sides = BTreeMap::new();
     for vf in &pf.vfs {
-        sides.insert(vf.index, vf_side::read(sysfs, *vf)?);
+        sides.insert(vf.index, vf_side::identity(sysfs, *vf)?);
     }
     let probing = count::is_probing(sysfs, address)?;
     let rdma = rdma_names(sysfs, &DeviceId::Pci(address))?;
@@ -317,7 +317,11 @@ impl Marks {
 }
 
 fn host_state(host: &Host, document: &Document) -> Result<HostState, LookError> {
-    let netns = boot::settings(host);
+    // A dozen files say what is configured; that matters to those who ask for a mode.
+    let netns = match document.rdma_netns {
+        Some(_) => boot::settings(host),
+        None => boot::running_alone(host),
+    };
     let ipoib = ipoib::MODULE.parse().ok();
     let modules = document.modules.iter().cloned().chain(ipoib);
     let modules = modules.map(|module| {

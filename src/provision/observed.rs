@@ -28,7 +28,7 @@ pub struct Observed {
 /// What is not of one PF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostState {
-    /// The namespace mode: running, configured, after a boot.
+    /// The namespace mode: running, and where the document asks for one, configured and after a boot.
     pub netns: BootSettings,
     /// Network namespaces beside the initial one: while there is one, the mode is fixed.
     pub other_namespaces: usize,

@@ -89,6 +89,18 @@ pub fn settings(host: &Host) -> BootSettings {
     }
 }
 
+/// What runs alone, for those who ask for no mode: of the rest nothing is said.
+pub fn running_alone(host: &Host) -> BootSettings {
+    BootSettings {
+        running: running(host),
+        configured: None,
+        command_line: None,
+        is_built_in: false,
+        initramfs: Initramfs::Unknown,
+        rebuild: None,
+    }
+}
+
 fn running(host: &Host) -> Option<NetnsMode> {
     let path = format!("module/{MODULE}/parameters/{PARAMETER}");
     match host.sysfs().read(path).ok()?.as_str() {

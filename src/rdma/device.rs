@@ -121,25 +121,42 @@ pub fn with_index(conn: &mut Conn, index: u32) -> Result<Option<Device>, RdmaErr
 /// [`RdmaError::NameTaken`], [`RdmaError::Gone`], [`RdmaError::NotPermitted`],
 /// [`RdmaError::NotDone`].
 pub fn rename(conn: &mut Conn, device: &Device, name: &RdmaName) -> Result<(), RdmaError> {
-    let what = || format!("rename {} to {name}", device.name);
-    if let Err(error) = conn.change(&wire::rename(device.index, name)) {
-        return Err(match error {
-            NetlinkError::Refused(refusal) if refusal.errno == Errno::EEXIST => {
-                RdmaError::NameTaken {
-                    name: name.to_string(),
-                    refusal,
-                }
-            }
-            other => gone_or_refused(conn, other, device, what())?,
-        });
-    }
+    set_name(conn, device, name)?;
     match with_index(conn, device.index)? {
         Some(now) if now.name == name.as_str() => Ok(()),
-        Some(_) => Err(RdmaError::NotDone { what: what() }),
+        Some(_) => Err(RdmaError::NotDone {
+            what: renaming(device, name),
+        }),
         None => Err(RdmaError::Gone {
             device: device.name.clone(),
         }),
     }
+}
+
+/// Renames a device, and leaves it to the caller to list the names of all when they are done.
+///
+/// # Errors
+/// As [`rename`], [`RdmaError::NotDone`] apart.
+pub fn set_name(conn: &mut Conn, device: &Device, name: &RdmaName) -> Result<(), RdmaError> {
+    match conn.change(&wire::rename(device.index, name)) {
+        Ok(()) => Ok(()),
+        Err(NetlinkError::Refused(refusal)) if refusal.errno == Errno::EEXIST => {
+            Err(RdmaError::NameTaken {
+                name: name.to_string(),
+                refusal,
+            })
+        }
+        Err(other) => Err(gone_or_refused(
+            conn,
+            other,
+            device,
+            renaming(device, name),
+        )?),
+    }
+}
+
+fn renaming(device: &Device, name: &RdmaName) -> String {
+    format!("rename {} to {name}", device.name)
 }
 
 /// Moves a device out of the calling thread's namespace, which must be the connection's, and

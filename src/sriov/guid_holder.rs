@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::link_layer::LinkLayer;
 use super::pf::{self, Pf, Vf};
 use super::report::{self, Report};
-use super::vf_side;
+use super::vf_side::{self, FIRST_PORT};
 use crate::kernel::Host;
 use crate::pci::function;
 use crate::types::{Guid, PciAddr};
 use crate::wire::nldev::device::{self, Device};
 
 const CLASS: &str = "class/infiniband";
-/// The ports of a channel adapter are counted from here (`rdma_start_port`, `rdma/ib_verbs.h`).
-const FIRST_PORT: &str = "1";
 
 /// Who has a GUID.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use clap::Args;
 use super::From;
 use crate::cli::{Context, Failure};
 use crate::provision::look;
+use crate::rdma::boot;
 use crate::sriov::managers;
 use crate::view::explain;
 use crate::view::provision::status;
@@ -36,7 +37,7 @@ impl Status {
         let document = self.from.read(cx)?;
         let wait = Duration::from_secs(self.wait.unwrap_or_default().into());
         let deadline = Instant::now() + wait;
-        let (observed, plan, starting) = loop {
+        let (mut observed, plan, starting) = loop {
             let looked = look::planned(cx.host, &document);
             let (observed, plan) = looked.map_err(|error| explain::provision::unseen(&error))?;
             let starting = look::starting(cx.host, &observed);
@@ -46,6 +47,7 @@ impl Status {
             }
             thread::sleep(PAUSE.min(left));
         };
+        observed.host.netns = boot::settings(cx.host);
         let claims = managers::claims(cx.host, &mut |_| {});
         let rows = status::rows(&document, &observed, &plan, &starting, &claims);
         cx.view.rows(&rows)?;

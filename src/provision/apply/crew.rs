@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Applied, Order, Watcher, drivers, failed, firmware, pf, take};
-use crate::kernel::{Host, Lock, LockError};
+use crate::kernel::{Host, Lock, LockError, bounded};
 use crate::provision::observed::PfState;
 use crate::provision::plan::{Action, Class, Step, Target};
 use crate::rdma::lease::locks;
@@ -38,6 +38,7 @@ impl Crew<'_> {
             self.firmware(state, steps, applied);
         }
         let changing = self.changing(states, steps);
+        let kept = bounded::keep(self.host.sysfs());
         let works: Vec<pf::Work<'_>> = states
             .iter()
             .filter_map(|state| self.of_one(state, steps, &changing, applied))
@@ -79,7 +80,7 @@ impl Crew<'_> {
             applied.failed.extend(outcome.failed);
             jobs.extend(outcome.drivers.into_iter().map(|step| (work, step)));
         }
-        drivers::bind(self.host, &jobs, self.wait, self.watcher, applied);
+        drivers::bind(self, &jobs, &kept, applied);
         for work in cards.into_values().flatten() {
             let target = Target::Pf(work.state.pf.address);
             if !has_failed(applied, work.state)

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::crew::Crew;
 use super::interface_names;
 use super::naming::{self, Naming};
+use super::pace::Pace;
 use super::pf::Work;
-use super::{Applied, StepError, Watcher, failed, take};
+use super::{Applied, StepError, failed, take};
 use crate::kernel::Host;
+use crate::kernel::bounded::Kept;
 use crate::pci::appearance::{Ears, Equipment};
 use crate::provision::journal;
 use crate::provision::plan::{Action, Step, Target};
@@ -34,12 +36,12 @@ struct Task<'a> {
 /// Binds all of them. The kernel numbers RDMA devices as their drivers start: where nobody else
 /// names them, they get their numbers by VF afterwards.
 pub(super) fn bind(
-    host: &Host,
+    crew: &Crew<'_>,
     jobs: &[(&Work<'_>, Step)],
-    wait: Duration,
-    watcher: &dyn Watcher,
+    kept: &Kept<'_>,
     applied: &mut Applied,
 ) {
+    let (host, watcher) = (crew.host, crew.watcher);
     let mut pfs: BTreeMap<PciAddr, (Pf, Equipment)> = BTreeMap::new();
     for (work, step) in jobs {
         let address = work.state.pf.address;
@@ -86,7 +88,7 @@ pub(super) fn bind(
             })
         })
         .collect();
-    let deadline = Instant::now() + wait;
+    let deadline = Instant::now() + crew.wait;
     let naming = naming::of(host);
     // A PF that keeps drivers away is opened for one VF at a time.
     let is_open = jobs
@@ -103,6 +105,7 @@ pub(super) fn bind(
         }
     }
     let mut ears = Ears::open(host);
+    kept.ready(workers);
     let mut outcomes = all(host, &tasks, workers, deadline);
     let wanted: Vec<_> = tasks
         .iter()
@@ -186,14 +189,14 @@ fn all(
     workers: usize,
     deadline: Instant,
 ) -> Vec<Result<(), StepError>> {
-    let next = AtomicUsize::new(0);
+    let pace = Pace::default();
     let outcomes: Mutex<BTreeMap<usize, Result<(), StepError>>> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(task) = tasks.get(at) else { return };
+                while let Some(at) = pace.next(tasks.len())
+                    && let Some(task) = tasks.get(at)
+                {
                     let job = Job {
                         host,
                         pf: task.pf,
@@ -201,6 +204,7 @@ fn all(
                         deadline,
                     };
                     let outcome = job.bind(task.driver).map(|_| ()).map_err(StepError::from);
+                    pace.over();
                     if let Ok(mut outcomes) = outcomes.lock() {
                         outcomes.insert(at, outcome);
                     }

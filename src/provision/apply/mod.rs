@@ -8,6 +8,7 @@ mod host;
 mod interface_names;
 mod naming;
 mod order;
+mod pace;
 mod pf;
 mod progress;
 #[cfg(test)]
@@ -86,8 +87,14 @@ pub fn apply(
         purpose: Purpose::Forward,
         watcher,
     };
+    // What modules that were just loaded make possible is for PFs to be locked, too.
+    let is_as_planned = applied.done.is_empty() && applied.failed.is_empty();
+    let mut first = is_as_planned.then_some(plan);
     loop {
-        let (_, plan) = look::planned(host, document)?;
+        let plan = match first.take() {
+            Some(plan) => plan,
+            None => look::planned(host, document)?.1,
+        };
         let _locks = pfs_locked(host, order, &plan.steps, &mut applied);
         // Nobody else of this program changes these PFs from here on: what is there now counts.
         let (observed, plan) = look::planned(host, document)?;

@@ -1,10 +1,13 @@
 //! The names of new RDMA devices: in the order of VFs, where nobody else gives them names.
 
+use std::collections::BTreeMap;
+
 use super::StepError;
-use crate::kernel::{Conn, Host, file};
+use crate::kernel::{Host, file};
 use crate::pci::device::rdma_names;
 use crate::rdma::device;
 use crate::types::{DeviceId, PciAddr, RdmaName};
+use crate::wire::nldev::device::Device;
 
 /// The rule of rdma-core by which udev names RDMA devices after their PCI address; a file hides
 /// those of the same name in later folders (udev(7)).
@@ -106,8 +109,34 @@ pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepErr
         return Ok(());
     }
     let mut conn = host.rdma()?;
+    let before = device::addresses(&mut conn)?;
+    let mut by_name: BTreeMap<String, Device> = before
+        .into_iter()
+        .map(|device| (device.name.clone(), device))
+        .collect();
     for (from, to) in moves {
-        rename(&mut conn, &from, &to)?;
+        let device = match by_name.remove(&from) {
+            Some(device) => device,
+            // A listing may leave one out.
+            None => device::find_shown(&mut conn, &from)?,
+        };
+        let Ok(name) = to.parse::<RdmaName>() else {
+            return Err(StepError::NotSo);
+        };
+        device::set_name(&mut conn, &device, &name)?;
+        by_name.insert(to.clone(), Device { name: to, ..device });
+    }
+    // What each is called now is in sysfs, where it was looked up before: read back VF by VF.
+    let mut wanted = now;
+    wanted.sort();
+    let mut wanted = wanted.iter();
+    for function in functions {
+        let names = rdma_names(host.sysfs(), &DeviceId::Pci(*function))?;
+        if let [name] = &names[..]
+            && Numbered::of(name).is_some_and(|is| Some(&is) != wanted.next())
+        {
+            return Err(StepError::NotSo);
+        }
     }
     Ok(())
 }
@@ -118,16 +147,12 @@ fn brought_back(host: &Host, name: &str, word: &str) -> Result<Numbered, StepErr
     let all = device::list(&mut conn)?;
     let is_free = |name: &str| all.iter().all(|device| device.name != name);
     let free = Numbered::free(word, is_free).ok_or(StepError::NotSo)?;
-    rename(&mut conn, name, &free.name())?;
-    Ok(free)
-}
-
-fn rename(conn: &mut Conn, from: &str, to: &str) -> Result<(), StepError> {
-    let found = device::find(conn, from)?;
-    let Ok(name) = to.parse::<RdmaName>() else {
+    let found = device::find(&mut conn, name)?;
+    let Ok(to) = free.name().parse::<RdmaName>() else {
         return Err(StepError::NotSo);
     };
-    Ok(device::rename(conn, &found, &name)?)
+    device::rename(&mut conn, &found, &to)?;
+    Ok(free)
 }
 
 /// The renames, one after the other, none of which meets a name that is taken.
