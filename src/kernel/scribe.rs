@@ -1,4 +1,4 @@
-//! `Scribe`: a child process that makes one write to sysfs after the other, until it is stuck in one.
+//! `Scribe`: a child process that makes one write to sysfs after the other, until one is stuck.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -18,9 +18,13 @@ use nix::unistd::{ForkResult, Pid, fork};
 use super::bounded::hold_signals_back;
 use super::child::{Outcome, close_handed_down, leave, readable, reap, telling, told_by};
 use super::sysfs::Sysfs;
+use super::{Host, file};
 
 /// Path and value of a write, with a zero between.
 const ROOM: usize = 4096;
+
+/// More than the line of a process in `/proc`.
+const STAT: u64 = 4096;
 
 /// An order to end: longer than nothing, which is what the end of the other process reads as.
 const END: [u8; 1] = [b'.'];
@@ -30,6 +34,8 @@ const END: [u8; 1] = [b'.'];
 pub(super) struct Scribes {
     idle: Mutex<Vec<Scribe>>,
     keepers: AtomicUsize,
+    /// The process that began with a write last.
+    newest: AtomicI32,
 }
 
 /// Has children wait for the next write; the last of these values to go ends them.
@@ -42,19 +48,16 @@ impl<'a> Kept<'a> {
         Self(sysfs)
     }
 
-    /// Has as many children wait as will be wanted at once. A fork is cheap before threads begin: behind one, each page
-    /// that is written to is copied, and all CPUs that a thread runs on are told so.
-    pub fn ready(&self, wanted: usize) {
-        let scribes = &self.0.scribes;
-        while let Ok(mut idle) = scribes.idle.lock()
-            && idle.len() < wanted
-        {
-            // Who finds none at hand tries again, and tells why there is none.
-            let Ok(scribe) = Scribe::begin(self.0) else {
-                return;
-            };
-            idle.push(scribe);
-        }
+    /// Whether the write that was begun with last waits for something, rather than for a CPU or on one. What cannot be
+    /// told waits.
+    pub fn is_newest_waiting(&self, host: &Host) -> bool {
+        let pid = self.0.scribes.newest.load(Ordering::Relaxed);
+        let stat = file::read(&host.path(&format!("/proc/{pid}/stat")), STAT);
+        let stat = stat.ok().flatten().unwrap_or_default();
+        // The name in parentheses may hold anything (proc_pid_stat(5)).
+        let text = String::from_utf8_lossy(&stat);
+        let state = text.rsplit_once(") ").map(|(_, rest)| rest);
+        state.is_none_or(|state| !state.starts_with('R'))
     }
 }
 
@@ -91,6 +94,8 @@ pub(super) fn write(
         Ok(scribe) => scribe,
         Err(error) => return Some(Err(error)),
     };
+    let newest = &sysfs.scribes.newest;
+    newest.store(scribe.child.as_raw(), Ordering::Relaxed);
     let outcome = scribe.write(&order, limit);
     if let Ok(Outcome::Done(_)) = outcome
         && let Ok(mut idle) = sysfs.scribes.idle.lock()

@@ -1,7 +1,7 @@
 //! `provision apply` of 120 VFs beside the usual shell loop and beside the least it can take, in a guest of the lab.
 //!
 //! `cargo bench --bench provision [-- ROUNDS [LOOPS]]`; the guest root has to be there (`tests/lab/roots 6.12 tools`).
-//! The least: no driver while VFs are made, GUIDs in one batch, then drivers for 8 or 16 VFs at a time. The loop, which
+//! The least: no driver while VFs are made, GUIDs in one batch, then drivers for 1, 8 or 16 VFs at a time. The loop, which
 //! takes half a minute, has its turn in the first LOOPS rounds only.
 #![allow(
     clippy::print_stdout,
@@ -67,12 +67,23 @@ fn in_guest(rounds: usize, loops: usize) {
     }
 }
 
-/// All four in turn, so that a machine that changes its pace changes it for all.
+/// How many VFs are offered to drivers at a time: drivers that wait are faster together, others alone.
+const AT_ONCE: [usize; 3] = [1, 8, 16];
+
+/// All in turn, so that a machine that changes its pace changes it for all.
 fn from_bare(pf: &Pf, probe: u32, rounds: usize, loops: usize) {
-    let mut times = [const { Vec::new() }; 4];
+    let mut times = [const { Vec::new() }; AT_ONCE.len() + 2];
     for round in 0..=rounds {
-        let ways: [&dyn Fn(); 4] = [&apply, &|| pf.floor(8), &|| pf.floor(16), &|| pf.loop_()];
-        let turns = if (1..=loops).contains(&round) { 4 } else { 3 };
+        let [one, some, many] = AT_ONCE;
+        let ways: [&dyn Fn(); AT_ONCE.len() + 2] = [
+            &apply,
+            &|| pf.floor(one),
+            &|| pf.floor(some),
+            &|| pf.floor(many),
+            &|| pf.loop_(),
+        ];
+        let with_loop = (1..=loops).contains(&round);
+        let turns = ways.len() - usize::from(!with_loop);
         for (way, times) in ways.into_iter().zip(&mut times).take(turns) {
             pf.remove();
             let took = time(way);
@@ -83,15 +94,15 @@ fn from_bare(pf: &Pf, probe: u32, rounds: usize, loops: usize) {
             }
         }
     }
-    let [ours, eight, sixteen, shell] = &times;
-    println!(
-        "probe {probe:>2} ms: apply {:.3}; floor, 8 at once {:.3}, ratio {:.2}; floor, 16 at once {:.3}, ratio {:.2}",
-        median(ours),
-        median(eight),
-        ratio(ours, eight),
-        median(sixteen),
-        ratio(ours, sixteen),
-    );
+    let [ours, floors @ .., shell] = &times;
+    println!("probe {probe:>2} ms: apply {:.3}", median(ours));
+    for (at_once, floor) in AT_ONCE.iter().zip(floors) {
+        println!(
+            "probe {probe:>2} ms: floor, {at_once} at a time, {:.3}, ratio {:.2}",
+            median(floor),
+            ratio(ours, floor)
+        );
+    }
     if !shell.is_empty() {
         println!(
             "probe {probe:>2} ms: shell loop {:.3}, {:.1} times",

@@ -105,8 +105,7 @@ pub(super) fn bind(
         }
     }
     let mut ears = Ears::open(host);
-    kept.ready(workers);
-    let mut outcomes = all(host, &tasks, workers, deadline);
+    let mut outcomes = all(host, &tasks, workers, kept, deadline);
     let wanted: Vec<_> = tasks
         .iter()
         .zip(&outcomes)
@@ -187,6 +186,7 @@ fn all(
     host: &Host,
     tasks: &[Task<'_>],
     workers: usize,
+    kept: &Kept<'_>,
     deadline: Instant,
 ) -> Vec<Result<(), StepError>> {
     let pace = Pace::default();
@@ -194,7 +194,8 @@ fn all(
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some(at) = pace.next(tasks.len())
+                while let Some((at, begun)) =
+                    pace.next(tasks.len(), || kept.is_newest_waiting(host))
                     && let Some(task) = tasks.get(at)
                 {
                     let job = Job {
@@ -204,7 +205,7 @@ fn all(
                         deadline,
                     };
                     let outcome = job.bind(task.driver).map(|_| ()).map_err(StepError::from);
-                    pace.over();
+                    pace.over(begun);
                     if let Ok(mut outcomes) = outcomes.lock() {
                         outcomes.insert(at, outcome);
                     }

@@ -3,10 +3,16 @@
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// Drivers that start at the same moment get the numbers of their RDMA devices and interfaces by chance, and each that has
-/// the wrong one costs two renames. A moment apart most come out in order; and with this much between them as many are
-/// at work at once as make a PF answer faster, for a driver that waits for firmware takes 50 ms at least.
+/// A driver that is done by then has not waited for firmware. Several of those at once are in each other's way, and
+/// get the numbers of their RDMA devices and interfaces by chance; one after the other they get them in order.
+const QUICK: Duration = Duration::from_millis(8);
+
+/// Drivers that wait overtake one another less with this much between them, which leaves as many at work at once as
+/// make a PF answer faster: those that wait for firmware do for 50 ms at least.
 const GAP: Duration = Duration::from_millis(3);
+
+/// One that computes for so long keeps nobody else from starting.
+const LONG: Duration = Duration::from_secs(1);
 
 /// Hands out what is to be done, in order.
 #[derive(Debug, Default)]
@@ -22,31 +28,43 @@ struct State {
     next: usize,
     at_work: usize,
     last: Option<Instant>,
+    /// They wait for something, so that several at once are faster.
+    wait: bool,
 }
 
 impl Pace {
-    /// The next of `all`: at once when nothing is at work, a moment after the last one otherwise.
-    pub(super) fn next(&self, all: usize) -> Option<usize> {
+    /// The next of `all`, and when it was begun with: at once when nothing is at work, else when the last one has been
+    /// found to wait.
+    pub(super) fn next(
+        &self,
+        all: usize,
+        is_waiting: impl Fn() -> bool,
+    ) -> Option<(usize, Instant)> {
         let _turn = self.turn.lock().ok()?;
         let mut state = self.state.lock().ok()?;
-        loop {
-            if state.next >= all {
-                return None;
-            }
+        while state.next < all {
+            let gap = if state.wait { GAP } else { QUICK };
             let begun = state.last.filter(|_| state.at_work > 0);
-            let left = begun.and_then(|begun| GAP.checked_sub(begun.elapsed()));
-            let Some(left) = left else { break };
-            (state, _) = self.over.wait_timeout(state, left).ok()?;
+            let left = begun.and_then(|begun| gap.checked_sub(begun.elapsed()));
+            let left = left.filter(|left| !left.is_zero());
+            let is_long = begun.is_some_and(|begun| begun.elapsed() >= LONG);
+            if begun.is_none() || left.is_none() && (state.wait || is_long || is_waiting()) {
+                state.wait |= begun.is_some();
+                let now = Instant::now();
+                state.last = Some(now);
+                state.at_work += 1;
+                state.next += 1;
+                return Some((state.next - 1, now));
+            }
+            (state, _) = self.over.wait_timeout(state, left.unwrap_or(GAP)).ok()?;
         }
-        state.last = Some(Instant::now());
-        state.at_work += 1;
-        state.next += 1;
-        Some(state.next - 1)
+        None
     }
 
-    /// One of them is done with.
-    pub(super) fn over(&self) {
+    /// One that was begun with then is done with.
+    pub(super) fn over(&self, begun: Instant) {
         if let Ok(mut state) = self.state.lock() {
+            state.wait &= begun.elapsed() >= QUICK;
             state.at_work -= 1;
             if state.at_work == 0 {
                 self.over.notify_one();
@@ -60,37 +78,42 @@ mod tests {
     use super::*;
     use std::thread;
 
-    #[test]
-    fn each_once_in_order_and_a_moment_apart() {
+    /// Four at work on twelve, each of which takes so long; how many there were at once, at most.
+    fn at_once(long: Duration, is_waiting: bool) -> usize {
         let pace = Pace::default();
-        let begun = Mutex::new(Vec::new());
+        let (begun, now) = (Mutex::new(Vec::new()), Mutex::new((0, 0)));
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    while let Some(at) = pace.next(12) {
-                        begun.lock().unwrap().push((at, Instant::now()));
-                        thread::sleep(GAP * 4);
-                        pace.over();
+                    while let Some((at, since)) = pace.next(12, || is_waiting) {
+                        begun.lock().unwrap().push((since, at));
+                        let mut count = now.lock().unwrap();
+                        *count = (count.0 + 1, count.1.max(count.0 + 1));
+                        drop(count);
+                        thread::sleep(long);
+                        now.lock().unwrap().0 -= 1;
+                        pace.over(since);
                     }
                 });
             }
         });
         let mut begun = begun.into_inner().unwrap();
         begun.sort();
-        assert!(begun.iter().map(|(at, _)| *at).eq(0..12));
-        // The moments are taken behind the call: of four, the first and the last are this far apart all the same.
-        let apart = begun[11].1 - begun[0].1;
-        assert!(apart >= GAP * 10, "{apart:?}");
+        assert!(begun.iter().map(|(_, at)| *at).eq(0..12), "{begun:?}");
+        now.into_inner().unwrap().1
     }
 
     #[test]
-    fn what_is_quick_is_not_kept_waiting() {
+    fn those_that_wait_are_several_at_once() {
+        assert_eq!(at_once(QUICK * 10, true), 4);
+    }
+
+    #[test]
+    fn those_that_compute_are_one_at_a_time() {
+        assert_eq!(at_once(QUICK * 2, false), 1);
         let pace = Pace::default();
-        let began = Instant::now();
-        while pace.next(1000).is_some() {
-            pace.over();
+        while let Some((_, begun)) = pace.next(1000, || panic!("nothing is at work")) {
+            pace.over(begun);
         }
-        assert!(began.elapsed() < GAP * 1000);
-        assert_eq!(pace.next(1000), None);
     }
 }
