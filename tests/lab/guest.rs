@@ -92,10 +92,13 @@ fn attempt(
     if !diff.is_empty() {
         trouble += &format!("left behind:\n{diff}");
     }
-    if !left.is_empty() || before != after {
+    // A case that went well has left nothing but what it was free to: most leave records, which need no new adapter.
+    *last = trouble
+        .is_empty()
+        .then(|| after.without_records(&before))
+        .flatten();
+    if last.is_none() {
         repair(ground, last);
-    } else {
-        *last = Some(after);
     }
     if trouble.is_empty() {
         Ok(fs::read_to_string(SAID).unwrap_or_default())
