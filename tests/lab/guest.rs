@@ -93,12 +93,16 @@ fn attempt(
         trouble += &format!("left behind:\n{diff}");
     }
     // A case that went well has left nothing but what it was free to: most leave records, which need no new adapter.
-    *last = trouble
+    let kept = trouble
         .is_empty()
         .then(|| after.without_records(&before))
         .flatten();
-    if last.is_none() {
-        repair(ground, last);
+    match kept {
+        Some((now, renumbered)) => {
+            ground.is_renumbered |= renumbered;
+            *last = Some(now);
+        }
+        None => repair(ground, last),
     }
     if trouble.is_empty() {
         Ok(fs::read_to_string(SAID).unwrap_or_default())

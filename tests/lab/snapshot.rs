@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::adapter::NUMBERS;
 use crate::output::run;
 use crate::pci;
 
@@ -42,23 +43,24 @@ impl Snapshot {
         facts
     }
 
-    /// Removes the records that a case was free to leave, and ends with what is true without them. `None` where more is
-    /// not as it was `before` than records and the numbers of devices, which a driver bound anew changes.
-    pub(crate) fn without_records(mut self, before: &Self) -> Option<Self> {
+    /// Removes the records that a case was free to leave, and ends with what is true without them, and whether devices
+    /// have other numbers. `None` where more than that is not as it was `before`.
+    pub(crate) fn without_records(mut self, before: &Self) -> Option<(Self, bool)> {
         let is_record = |name: &str| {
             name.split_once(' ').is_some_and(|(kind, path)| {
                 ["file", "folder"].contains(&kind)
                     && RECORDS.iter().any(|dir| Path::new(path).starts_with(dir))
             })
         };
-        let is_number = |name: &str| name.starts_with("rdma device ") && name.ends_with(", index");
-        let same = |name: &String| {
-            let value = self.0.get(name);
-            value == before.0.get(name) || value.is_some() && is_number(name)
-        };
-        let mut names = self.0.keys().chain(before.0.keys());
-        if !names.all(|name| is_record(name) || same(name)) {
-            return None;
+        let is_number = |name: &str| name.starts_with("rdma device ") && name.ends_with(NUMBERS);
+        let names: BTreeSet<_> = self.0.keys().chain(before.0.keys()).collect();
+        let mut renumbered = false;
+        for name in names.into_iter().filter(|name| !is_record(name)) {
+            match (before.0.get(name), self.0.get(name)) {
+                (old, new) if old == new => {}
+                (Some(_), Some(_)) if is_number(name) => renumbered = true,
+                _ => return None,
+            }
         }
         for dir in RECORDS {
             for name in pci::names(dir) {
@@ -71,7 +73,7 @@ impl Snapshot {
             }
         }
         self.0.retain(|name, _| !is_record(name));
-        Some(self)
+        Some((self, renumbered))
     }
 
     /// What containers can take from a host and not bring back, in a fraction of the time that all of it takes. A
