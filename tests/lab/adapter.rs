@@ -20,6 +20,8 @@ pub(crate) struct Ground {
     netns: Option<Netns>,
     /// A driver was bound anew: devices have other numbers than a new adapter gives them.
     pub(crate) is_renumbered: bool,
+    /// A case left something: for other needs than its own the adapter is loaded anew.
+    pub(crate) is_used: bool,
 }
 
 /// What a case names that binds drivers anew.
@@ -34,11 +36,12 @@ impl Ground {
             netns: Some(case.netns),
             // Who renumbers devices can begin with any numbers; others see those of a new adapter.
             is_renumbered: self.is_renumbered && case.may_change.contains(&NUMBERS),
+            is_used: self.is_used,
         };
         if *self == wanted {
             return Ok(false);
         }
-        if self.is_renumbered && !wanted.is_renumbered {
+        if self.is_used {
             self.unload()?;
         }
         // The core is there for every case: without it `rdma` has nobody to ask.

@@ -93,6 +93,7 @@ fn attempt(
         trouble += &format!("left behind:\n{diff}");
     }
     // A case that went well has left nothing but what it was free to: most leave records, which need no new adapter.
+    ground.is_used |= before != after;
     let kept = trouble
         .is_empty()
         .then(|| after.without_records(&before))
