@@ -96,8 +96,8 @@ fn name(word: &str) -> Result<RdmaName, Invalid> {
     unmarked(word).parse()
 }
 
-/// Here, and only here, iproute2 takes beginnings of the words.
-fn on_off(word: &str) -> Result<bool, Invalid> {
+/// Here, and for the counters of queue pairs, iproute2 takes beginnings of the words.
+pub(super) fn on_off(word: &str) -> Result<bool, Invalid> {
     match word {
         "" => Err(Invalid::new(word, "switch", "write on or off")),
         _ if "on".starts_with(word) => Ok(true),

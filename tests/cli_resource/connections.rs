@@ -5,7 +5,17 @@ use rdmactl::wire::nldev::attr_ids::*;
 use rdmactl::wire::nldev::resource::Kind;
 
 use crate::devices::{call, devices, printed, query, table};
-use crate::support::done;
+use crate::support::{Tape, done};
+
+/// The first device has this connection, the second none.
+fn connection(cm_id: &Request) -> Tape {
+    devices()
+        .then(
+            query(Kind::CmId).dump(0, None),
+            vec![table(Kind::CmId, 0, std::slice::from_ref(cm_id)), done(0)],
+        )
+        .then(query(Kind::CmId).dump(1, None), vec![done(0)])
+}
 
 #[test]
 fn connections_show_their_addresses_behind_the_maker() {
@@ -18,14 +28,7 @@ fn connections_show_their_addresses_behind_the_maker() {
         .u32(RDMA_NLDEV_ATTR_RES_CM_IDN, 0)
         .u32(RDMA_NLDEV_ATTR_RES_PID, 42)
         .bytes(RDMA_NLDEV_ATTR_RES_SRC_ADDR, &address);
-    let tape = || {
-        devices()
-            .then(
-                query(Kind::CmId).dump(0, None),
-                vec![table(Kind::CmId, 0, std::slice::from_ref(&cm_id)), done(0)],
-            )
-            .then(query(Kind::CmId).dump(1, None), vec![done(0)])
-    };
+    let tape = || connection(&cm_id);
     let line = "link mlx5_0/1 cm-idn 0 state LISTEN ps TCP pid 42 comm rping src-addr 192.168.77.1:7174 \n";
     assert_eq!(printed(&tape(), "rdma res show cm_id src-port 7174"), line);
     assert_eq!(printed(&tape(), "rdma res show c src-a 192.168.77.1"), line);
@@ -45,14 +48,7 @@ fn connections_are_clear_in_tables_and_to_programs() {
         .u8(RDMA_NLDEV_ATTR_RES_STATE, 8)
         .u32(RDMA_NLDEV_ATTR_RES_PS, 0x13f)
         .bytes(RDMA_NLDEV_ATTR_RES_DST_ADDR, &address);
-    let tape = || {
-        devices()
-            .then(
-                query(Kind::CmId).dump(0, None),
-                vec![table(Kind::CmId, 0, std::slice::from_ref(&cm_id)), done(0)],
-            )
-            .then(query(Kind::CmId).dump(1, None), vec![done(0)])
-    };
+    let tape = || connection(&cm_id);
     let line = "link mlx5_0/- state LISTEN ps IPoIB dst-addr fe80::1:7174 \n";
     for words in ["rdma -d res show cm_id", "rdmactl res show cm_id"] {
         assert_eq!(printed(&tape(), words), line);

@@ -92,10 +92,18 @@ fn attempt(
     if !diff.is_empty() {
         trouble += &format!("left behind:\n{diff}");
     }
-    if !left.is_empty() || before != after {
-        repair(ground, last);
-    } else {
-        *last = Some(after);
+    // A case that went well has left nothing but what it was free to: most leave records, which need no new adapter.
+    ground.is_used |= before != after;
+    let kept = trouble
+        .is_empty()
+        .then(|| after.without_records(&before))
+        .flatten();
+    match kept {
+        Some((now, renumbered)) => {
+            ground.is_renumbered |= renumbered;
+            *last = Some(now);
+        }
+        None => repair(ground, last),
     }
     if trouble.is_empty() {
         Ok(fs::read_to_string(SAID).unwrap_or_default())

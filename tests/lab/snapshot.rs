@@ -8,8 +8,13 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::adapter::NUMBERS;
 use crate::output::run;
 use crate::pci;
+
+/// Where a case's programs keep records. What is here afterwards says nothing of the system's state, and is gone before
+/// the next case.
+const RECORDS: [&str; 3] = ["/var/lib/cni", "/run/rdmactl", "/var/lib/rdmactl"];
 
 /// Facts by name, such as `vf 0 of ib0, trust` = `false`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,16 +37,43 @@ impl Snapshot {
         }
         facts.functions();
         facts.kernel();
-        for dir in [
-            "/var/lib/cni",
-            "/run/rdmactl",
-            "/var/lib/rdmactl",
-            "/run/netns",
-            "/etc/modprobe.d",
-        ] {
+        for dir in RECORDS.iter().chain(&["/run/netns", "/etc/modprobe.d"]) {
             facts.files(Path::new(dir));
         }
         facts
+    }
+
+    /// Removes the records that a case was free to leave, and ends with what is true without them, and whether devices
+    /// have other numbers. `None` where more than that is not as it was `before`.
+    pub(crate) fn without_records(mut self, before: &Self) -> Option<(Self, bool)> {
+        let is_record = |name: &str| {
+            name.split_once(' ').is_some_and(|(kind, path)| {
+                ["file", "folder"].contains(&kind)
+                    && RECORDS.iter().any(|dir| Path::new(path).starts_with(dir))
+            })
+        };
+        let is_number = |name: &str| name.starts_with("rdma device ") && name.ends_with(NUMBERS);
+        let names: BTreeSet<_> = self.0.keys().chain(before.0.keys()).collect();
+        let mut renumbered = false;
+        for name in names.into_iter().filter(|name| !is_record(name)) {
+            match (before.0.get(name), self.0.get(name)) {
+                (old, new) if old == new => {}
+                (Some(_), Some(_)) if is_number(name) => renumbered = true,
+                _ => return None,
+            }
+        }
+        for dir in RECORDS {
+            for name in pci::names(dir) {
+                let path = Path::new(dir).join(name);
+                let gone = match fs::symlink_metadata(&path) {
+                    Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
+                    _ => fs::remove_file(&path),
+                };
+                gone.ok()?;
+            }
+        }
+        self.0.retain(|name, _| !is_record(name));
+        Some((self, renumbered))
     }
 
     /// What containers can take from a host and not bring back, in a fraction of the time that all of it takes. A
@@ -102,7 +134,12 @@ impl Snapshot {
     }
 
     fn rdma(&mut self, namespace: &str, label: &str, first: bool) {
-        for device in inside(namespace, &["rdma", "-j", "dev", "show"]) {
+        let devices = if first {
+            self.asked_at_once()
+        } else {
+            inside(namespace, &["rdma", "-j", "dev", "show"])
+        };
+        for device in devices {
             let name = word(&device["ifname"]);
             let title = format!("rdma device {name} in {label}");
             self.set(format!("{title}, index"), word(&device["ifindex"]));
@@ -112,6 +149,22 @@ impl Snapshot {
                 self.set(format!("{title}, function"), function.unwrap_or_default());
             }
         }
+    }
+
+    /// The devices of the first namespace, and the subsystem's own settings with them: in the emulated guest a process
+    /// costs milliseconds. The settings come as words, which `rdma` prints whether JSON is wanted or not.
+    fn asked_at_once(&mut self) -> Vec<Value> {
+        let asked = run(
+            Command::new("rdma").args(["-j", "-b", "-"]),
+            "system show\ndev show\n",
+        );
+        let (settings, devices) = asked.stdout.split_once('\n').unwrap_or_default();
+        let mut words = settings.split_whitespace();
+        while let (Some(key), Some(value)) = (words.next(), words.next()) {
+            self.set(format!("rdma system, {key}"), value);
+        }
+        // For an empty list iproute2 may print nothing at all.
+        serde_json::from_str(devices).unwrap_or_default()
     }
 
     fn netdevs(&mut self, namespace: &str, label: &str) {
@@ -148,13 +201,6 @@ impl Snapshot {
     }
 
     fn kernel(&mut self) {
-        for (key, value) in inside("/proc/self/ns/net", &["rdma", "-j", "system", "show"])
-            .iter()
-            .filter_map(Value::as_object)
-            .flatten()
-        {
-            self.set(format!("rdma system, {key}"), word(value));
-        }
         for module in ["rdmalab", "ib_core"] {
             let dir = format!("/sys/module/{module}/parameters");
             for name in pci::names(&dir) {

@@ -8,11 +8,10 @@ use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::wish::Wish;
 use crate::types::{DriverName, LinkPolicy, VlanProto};
 
-/// Keys of every VF.
-const COMMON: [&str; 11] = [
-    "driver",
-    "msix",
-    "policy",
+/// Keys of every VF, of either link layer.
+const COMMON: [&str; 3] = ["driver", "msix", "policy"];
+/// VFs of Ethernet alone have these, and the address behind.
+const ETHERNET: [&str; 8] = [
     "vlan",
     "qos",
     "proto",
@@ -22,23 +21,19 @@ const COMMON: [&str; 11] = [
     "max_rate",
     "query_rss",
 ];
-/// Keys that mean one VF.
-const SINGLE: [&str; 4] = ["guid", "node_guid", "port_guid", "mac"];
-
-/// VFs of Ethernet alone have these.
-const ETHERNET: [&str; 9] = [
-    "vlan",
-    "qos",
-    "proto",
-    "trust",
-    "spoofchk",
-    "min_rate",
-    "max_rate",
-    "query_rss",
-    "mac",
-];
+const MAC: &str = "mac";
 /// And these those of InfiniBand.
 const INFINIBAND: [&str; 3] = ["guid", "node_guid", "port_guid"];
+
+/// Keys that several VFs can have alike.
+fn shared() -> impl Iterator<Item = &'static str> {
+    COMMON.into_iter().chain(ETHERNET)
+}
+
+/// Keys that mean one VF.
+fn single() -> impl Iterator<Item = &'static str> {
+    INFINIBAND.into_iter().chain([MAC])
+}
 
 /// The highest number of a VF, as the capability has 16 bits for how many there are.
 const LAST: i64 = 65_534;
@@ -48,7 +43,8 @@ pub(super) fn defaults(
     node: &Node,
     layer: Option<LinkLayer>,
 ) -> Option<VfWish> {
-    let table = reader.table(node, "vf_defaults", &COMMON)?;
+    let known: Vec<&str> = shared().collect();
+    let table = reader.table(node, "vf_defaults", &known)?;
     Some(wish(reader, &table, layer))
 }
 
@@ -59,10 +55,9 @@ pub(super) fn entry(
     layer: Option<LinkLayer>,
 ) -> Option<VfEntry> {
     let known: Vec<&str> = ["range", "managed"]
-        .iter()
-        .chain(&COMMON)
-        .chain(&SINGLE)
-        .copied()
+        .into_iter()
+        .chain(shared())
+        .chain(single())
         .collect();
     let table = reader.table(node, "vf", &known)?;
     let mut vf = wish(reader, &table, layer);
@@ -85,7 +80,7 @@ pub(super) fn entry(
     };
     let (first, last) = indices(reader, range)?;
     if first != last
-        && let Some(key) = SINGLE.iter().find_map(|key| table.get(key))
+        && let Some(key) = single().find_map(|key| table.get(key))
     {
         let what =
             format!("VFs {first} to {last} cannot have one address: write an entry for each");
@@ -114,16 +109,12 @@ fn indices(reader: &mut Reader<'_>, node: &Node) -> Option<(u16, u16)> {
 }
 
 fn wish(reader: &mut Reader<'_>, table: &Table<'_>, layer: Option<LinkLayer>) -> VfWish {
-    let foreign: &[&str] = match layer {
-        Some(LinkLayer::InfiniBand) => &ETHERNET,
-        Some(LinkLayer::Ethernet) => &INFINIBAND,
-        None => &[],
-    };
     if let Some(layer) = layer {
-        for key in table
-            .keys()
-            .filter(|key| foreign.contains(&key.text.as_str()))
-        {
+        let is_foreign = |key: &str| match layer {
+            LinkLayer::InfiniBand => ETHERNET.contains(&key) || key == MAC,
+            LinkLayer::Ethernet => INFINIBAND.contains(&key),
+        };
+        for key in table.keys().filter(|key| is_foreign(&key.text)) {
             reader.fault(&key.span, format!("{layer} VFs have no {}", key.text));
         }
     }

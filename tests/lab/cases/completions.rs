@@ -6,7 +6,10 @@ use crate::output::Output;
 use crate::pci;
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![case("live_names", live_names).exclusive()]
+    vec![case("live_names", live_names).exclusive().only(
+        &["6.12"],
+        "bash asks, and the names are those that dev shows on every kernel",
+    )]
 }
 
 // `source <(...)`, as help has it, takes /dev/fd, which these guests lack.

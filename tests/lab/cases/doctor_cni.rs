@@ -7,7 +7,8 @@ use crate::handle::{FACES, Lab};
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        case("plugins_and_chains", plugins_and_chains),
+        case("plugins_and_chains", plugins_and_chains)
+            .only(&["6.12"], "files and programs are read"),
         case("devices_that_were_left", devices_that_were_left)
             .exclusive()
             .may_change(FOLDERS),

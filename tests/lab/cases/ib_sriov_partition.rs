@@ -25,6 +25,10 @@ pub(crate) fn cases() -> Vec<Case> {
             "b26_where_ipoib_follows",
             b26_made_and_gone,
             "mode=ib pkey=0x8005 ipoib_netns=device",
+        )
+        .only(
+            &["6.12"],
+            "whether IPoIB follows is the driver's; the kernel's part is shown by b26_made_and_gone",
         ),
         case("b26_ethernet", b26_ethernet)
             .ethernet()

@@ -101,8 +101,13 @@ fn snapshot_sees_what_is_left_behind(lab: &Lab) {
     ] {
         assert!(left.contains(fact), "{fact} is not in\n{left}");
     }
-    lab.sh("rm -r /var/lib/cni/rdma").ok();
+    // A namespace is no record; once it is gone, what is left are records, which go.
+    assert!(Snapshot::take().without_records(&before).is_none());
     drop(blue);
+    let (now, renumbered) = Snapshot::take()
+        .without_records(&before)
+        .expect("only records are left");
+    assert_eq!((before.diff(&now, &[]).as_str(), renumbered), ("", false));
     assert_eq!(before.diff(&Snapshot::take(), &[]), "");
 }
 
@@ -121,8 +126,14 @@ fn namespace_is_gone_when_dropped(lab: &Lab) {
     lab.iproute2_rdma(&["system", "set", "netns", "shared"])
         .fails(1);
     drop(unnamed);
+    let before = Snapshot::take();
     lab.iproute2_rdma(&["system", "set", "netns", "shared"])
         .ok();
+    let left = before.diff(&Snapshot::take(), &[]);
+    assert!(
+        left.contains("  rdma system, netns: exclusive -> shared\n"),
+        "{left}"
+    );
     lab.iproute2_rdma(&["system", "set", "netns", "exclusive"])
         .ok();
 }

@@ -22,7 +22,8 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         exclusive("given_and_brought_home", given_and_brought_home),
         exclusive("containers_that_just_end", containers_that_just_end),
-        exclusive("refused_and_unchanged", refused_and_unchanged),
+        exclusive("refused_and_unchanged", refused_and_unchanged)
+            .only(&["6.12"], "what is handed in is read, and refused"),
         case("shared_mode", shared_mode),
         exclusive("killed_at_every_change", killed_at_every_change).limit(240),
     ]

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::super::{Ports, numbers, port};
+use crate::cli::dev::on_off;
 use crate::cli::words::WORDS;
 use crate::rdma::resource::words::qp_type as word_of;
 use crate::types::{AutoCriteria, Invalid, NumberList, PortSelector};
@@ -160,15 +161,6 @@ fn on(word: &str) -> Result<bool, Invalid> {
     match on_off(word) {
         Ok(true) => Ok(true),
         _ => Err(Invalid::new(word, "switch", "write on, or auto off")),
-    }
-}
-
-fn on_off(word: &str) -> Result<bool, Invalid> {
-    match word {
-        "" => Err(Invalid::new(word, "switch", "write on or off")),
-        _ if "on".starts_with(word) => Ok(true),
-        _ if "off".starts_with(word) => Ok(false),
-        _ => Err(Invalid::new(word, "switch", "write on or off")),
     }
 }
 
