@@ -37,7 +37,8 @@ impl Kept {
 
 impl Netns {
     /// Speaks NETLINK_RDMA in the namespace. A socket stays where it was opened: the namespace is entered for the
-    /// first conversation alone, which takes a thread and some thirty system calls.
+    /// first conversation alone, which takes a thread and some thirty system calls. To move an RDMA device is nothing for
+    /// this: the kernel wants the thread itself inside.
     ///
     /// # Errors
     /// [`NetnsError`] when it cannot be entered; that of opening the socket is inside.

@@ -135,7 +135,9 @@ pub fn fetch(
         // No lock can be had on a read-only disk: that must not keep a device.
         Err(LockError::File(_)) => None,
     };
-    let left = netns.over_rdma(host, |conn| leave(conn, device, &target, host_name))??;
+    // Only a thread inside may move it, whatever socket it has (`rdma_dev_change_netns` compares with
+    // `current->nsproxy->net_ns`, drivers/infiniband/core/nldev.c).
+    let left = netns.within(|| leave(&mut host.rdma()?, device, &target, host_name))??;
     drop(lock);
     if !left {
         return Ok(None);
