@@ -22,16 +22,20 @@ pub fn restore(
     function: PciAddr,
     names: &[String],
 ) -> Result<Vec<Device>, AttachError> {
-    if !rdma_side::rename_anew(host, home, function, names)? {
-        let mut left = Vec::new();
-        for name in names {
-            left.extend(clear(host, home, function, name)?);
-        }
-        rdma_side::rename_anew(host, home, function, names)?;
-        for (device, own) in left {
-            // What cannot be had now its own bind or the end of its container restores.
-            let _ = rename(home, &device, &own);
-        }
+    if let Some(devices) = rdma_side::rename_anew(host, home, function, names)? {
+        return match devices.is_empty() {
+            true => rdma_side::at_home(host, home, function),
+            false => Ok(devices),
+        };
+    }
+    let mut left = Vec::new();
+    for name in names {
+        left.extend(clear(host, home, function, name)?);
+    }
+    rdma_side::rename_anew(host, home, function, names)?;
+    for (device, own) in left {
+        // What cannot be had now its own bind or the end of its container restores.
+        let _ = rename(home, &device, &own);
     }
     rdma_side::at_home(host, home, function)
 }

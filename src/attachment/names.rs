@@ -51,5 +51,5 @@ fn rename_rdma(host: &Host, entry: &Entry) -> Result<bool, AttachError> {
     };
     let mut home = take::home(host)?;
     let all = rdma_side::rename_anew(host, &mut home, *function, &entry.host_names)?;
-    Ok(!all)
+    Ok(all.is_none())
 }

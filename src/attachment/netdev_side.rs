@@ -22,11 +22,7 @@ pub fn enter(
     netns: &Netns,
     ifname: &IfName,
 ) -> Result<Link, NetdevError> {
-    if on_function::inside(host, netns, function)?.is_none() {
-        let link = on_function::here(home, host.sysfs(), function)?;
-        let link = link.ok_or_else(|| NetdevError::Gone {
-            name: format!("of {function}"),
-        })?;
+    if let Some(link) = on_function::here(home, host.sysfs(), function)? {
         interface::set_up(home, &link, false)?;
         interface::move_to(home, &link, netns, ifname)?;
     }
@@ -34,15 +30,14 @@ pub fn enter(
     let link = link.ok_or_else(|| NetdevError::Gone {
         name: format!("of {function} in {}", netns.word()),
     })?;
-    netns.within(|| -> Result<Link, NetdevError> {
-        let mut conn = host.route()?;
-        let link = named_so(&mut conn, link, ifname)?;
+    netns.over_route(host, |conn| -> Result<Link, NetdevError> {
+        let link = named_so(conn, link, ifname)?;
         // A further name of the host's would be in the way of the next container's.
         for alt in &link.alt_names {
-            interface::delete_alt_name(&mut conn, &link, alt)?;
+            interface::delete_alt_name(conn, &link, alt)?;
         }
-        interface::set_up(&mut conn, &link, true)?;
-        let now = interface::with_index(&mut conn, link.index)?;
+        interface::set_up(conn, &link, true)?;
+        let now = interface::with_index(conn, link.index)?;
         now.ok_or(NetdevError::Gone { name: link.name })
     })?
 }
@@ -141,13 +136,12 @@ fn fetch(
     let present = link.name.parse().ok();
     let wishes = original.netdev.iter().chain(&present);
     let name = interface::free_name(home, wishes, link.index)?;
-    netns.within(|| -> Result<(), NetdevError> {
-        let mut conn = host.route()?;
+    netns.over_route(host, |conn| -> Result<(), NetdevError> {
         for alt in &link.alt_names {
-            interface::delete_alt_name(&mut conn, link, alt)?;
+            interface::delete_alt_name(conn, link, alt)?;
         }
-        interface::set_up(&mut conn, link, false)?;
-        interface::move_to(&mut conn, link, &target, &name)
+        interface::set_up(conn, link, false)?;
+        interface::move_to(conn, link, &target, &name)
     })?
 }
 

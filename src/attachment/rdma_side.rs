@@ -188,7 +188,8 @@ fn again(
 }
 
 /// Gives the devices of a function the names that their record has, in their order, after its
-/// driver was bound anew: the kernel gives the lowest free ones, which may be another pod's.
+/// driver was bound anew: the kernel gives the lowest free ones, which may be another pod's. Those
+/// that are there are returned as they are then called; `None` when one did not get its name.
 ///
 /// # Errors
 /// [`AttachError`], taken names apart.
@@ -197,25 +198,27 @@ pub fn rename_anew(
     home: &mut Conn,
     function: PciAddr,
     names: &[String],
-) -> Result<bool, AttachError> {
-    let mut all = true;
+) -> Result<Option<Vec<Device>>, AttachError> {
     // Each may have the name of the other: as many rounds as there are devices.
     for _ in names {
-        all = true;
-        let devices = match at_home(host, home, function) {
+        let mut devices = match at_home(host, home, function) {
             Ok(devices) => devices,
-            Err(AttachError::RdmaDevices { .. }) => return Ok(true),
+            Err(AttachError::RdmaDevices { .. }) => return Ok(Some(Vec::new())),
             Err(error) => return Err(error),
         };
-        for (device, name) in devices.iter().zip(names) {
-            let restored = give_back::restore_name(home, device, name)?;
-            all &= restored == Name::Restored;
+        let mut all = true;
+        for (device, name) in devices.iter_mut().zip(names) {
+            match give_back::restore_name(home, device, name)? {
+                Name::Restored if name.is_empty() => {}
+                Name::Restored => device.name.clone_from(name),
+                Name::Kept(_) => all = false,
+            }
         }
         if all {
-            break;
+            return Ok(Some(devices));
         }
     }
-    Ok(all)
+    Ok(names.is_empty().then(Vec::new))
 }
 
 /// The record in the words of the `rdma` plugin.

@@ -47,15 +47,12 @@ impl VfStore {
     /// [`FileError`].
     pub fn own(&self, attachment: &Attachment) -> Result<Vec<Entry>, FileError> {
         let mut own = Vec::new();
-        for name in names(attachment) {
+        for name in self.folder.those_of(&names(attachment))? {
             let Some(bytes) = self.folder.read(&name)? else {
                 continue;
             };
             let record = VfRecord::decode(&bytes);
-            let theirs = record
-                .as_ref()
-                .and_then(|record| record.attachment.as_ref());
-            if theirs.is_none_or(|theirs| theirs == attachment) {
+            if is_own(record.as_ref(), attachment) {
                 own.push(Entry { name, record });
             }
         }
@@ -80,11 +77,11 @@ impl VfStore {
         function: PciAddr,
         attachment: &Attachment,
     ) -> Result<Vec<Entry>, FileError> {
-        let own = self.own(attachment)?;
+        let names = names(attachment);
         let is_other = |entry: &Entry| {
             let record = entry.record.as_ref();
             record.is_some_and(|record| record.function == Some(function))
-                && !own.iter().any(|own| own.name == entry.name)
+                && !(names.contains(&entry.name) && is_own(record, attachment))
         };
         Ok(self.all()?.into_iter().filter(is_other).collect())
     }
@@ -106,6 +103,12 @@ impl VfStore {
         }
         Ok(None)
     }
+}
+
+/// Whether a record at one of the names of an attachment is its own.
+fn is_own(record: Option<&VfRecord>, attachment: &Attachment) -> bool {
+    let theirs = record.and_then(|record| record.attachment.as_ref());
+    theirs.is_none_or(|theirs| theirs == attachment)
 }
 
 /// Go's name, unless no file can have it, and then the names with a hash.

@@ -103,10 +103,12 @@ pub fn inspect(
 ) -> Result<Candidate, AttachError> {
     let sysfs = host.sysfs();
     let address = order.function;
-    let function = function::read(sysfs, address)?.ok_or(AttachError::NoFunction(address))?;
-    let is_vfio = function.driver.as_deref() == Some(VFIO);
+    let driver = function::driver(sysfs, address)?;
+    if driver.is_none() && !sysfs.exists(function::folder(address)) {
+        return Err(AttachError::NoFunction(address));
+    }
+    let is_vfio = driver.as_deref() == Some(VFIO);
     if order.vfio == Some(true) && !is_vfio {
-        let driver = function.driver;
         return Err(AttachError::NotVfio {
             function: address,
             driver,
@@ -120,14 +122,14 @@ pub fn inspect(
             vf: None,
             report: None,
             original: Original {
-                driver: function.driver,
+                driver,
                 ..Original::default()
             },
             link: None,
             rdma: Vec::new(),
         });
     };
-    let driver = function.driver.ok_or(AttachError::NoDriver(address))?;
+    let driver = driver.ok_or(AttachError::NoDriver(address))?;
     let report = report::of(host, &pf)?;
     if report.layer == Some(LinkLayer::Ethernet)
         && let Some(guid) = order.guid
@@ -197,16 +199,17 @@ pub fn inspect(
 
 fn require_free_names(host: &Host, order: &Order<'_>) -> Result<(), AttachError> {
     let partition = order.partition.map(|partition| &partition.ifname);
-    order.netns.within(|| -> Result<_, AttachError> {
-        let mut conn = host.route()?;
-        for name in std::iter::once(order.ifname).chain(partition) {
-            if interface::named(&mut conn, name)?.is_some() {
-                let ifname = name.to_string();
-                return Err(AttachError::IfNameTaken { ifname });
+    order
+        .netns
+        .over_route(host, |conn| -> Result<_, AttachError> {
+            for name in std::iter::once(order.ifname).chain(partition) {
+                if interface::named(conn, name)?.is_some() {
+                    let ifname = name.to_string();
+                    return Err(AttachError::IfNameTaken { ifname });
+                }
             }
-        }
-        Ok(())
-    })?
+            Ok(())
+        })?
 }
 
 /// Writes down what is about to change.
@@ -289,7 +292,7 @@ pub fn carry_out(
         ..Wish::default()
     };
     if wish != Wish::default() {
-        let change = change::plan(host, &pf, vf, &wish, false)?;
+        let change = change::plan_anew(host, &pf, vf, &wish, candidate.report)?;
         change::apply(host, change, &wish, false, &mut taken.notes)?;
     }
     let Some(link) = candidate.link else {
@@ -334,10 +337,13 @@ pub fn carry_out(
 
 /// Whether the driver of a VF already uses this GUID, so that it need not be bound anew.
 fn has_guid(host: &Host, vf: Vf, link: &Link, guid: Guid) -> Result<bool, AttachError> {
+    let port = link.address.last_chunk::<8>();
+    if port.map(|bytes| Guid::from_bytes(*bytes)) != Some(guid) {
+        return Ok(false);
+    }
     let side = vf_side::read(host.sysfs(), vf)?;
     let node = side.rdma.iter().all(|rdma| rdma.node_guid == Some(guid));
-    let port = link.address.last_chunk::<8>();
-    Ok(node && !side.rdma.is_empty() && port.map(|bytes| Guid::from_bytes(*bytes)) == Some(guid))
+    Ok(node && !side.rdma.is_empty())
 }
 
 /// Marks an attachment as done: from now on the runtime answers for it.

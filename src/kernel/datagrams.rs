@@ -105,13 +105,15 @@ pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
     }
-    // NETLINK_RDMA's answers have a limit, and it sends a datagram for each device: a look at every one of them
-    // would double the system calls.
-    let peeks = protocol != Protocol::Rdma;
+    // A look at every datagram would double the system calls. What does not fit is asked for again, which an
+    // announcement cannot be.
+    let peeks = !matches!(protocol, Protocol::Rdma | Protocol::Route);
+    // NETLINK_RDMA sends a datagram for each device, NETLINK_ROUTE as many interfaces as go into one.
+    let is_small = protocol == Protocol::Rdma;
     Ok(Box::new(KernelSocket {
         socket,
         peeks,
-        room: if peeks { LARGE } else { small() },
+        room: if is_small { small() } else { LARGE },
         full: 0,
     }))
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nix::libc;
 
+use super::folder_names;
+
 /// An access to a file that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {}", .path.display())]
@@ -40,9 +42,16 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     let Some(file) = if_there(File::open(path)).map_err(fail)? else {
         return Ok(None);
     };
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(Some(bytes))
+    Ok(Some(content(file, limit).map_err(fail)?))
+}
+
+/// Without room to begin with, reading begins with 32 bytes.
+fn content(file: File, limit: u64) -> io::Result<Vec<u8>> {
+    const USUAL: u64 = 4096;
+    let room = usize::try_from(limit.min(USUAL)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(room);
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// As [`read`], of regular files only: a pipe or a terminal in the place of one is not waited for.
@@ -61,9 +70,7 @@ pub fn read_regular(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileErro
         let why = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
         return Err(fail(why));
     }
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(Some(bytes))
+    Ok(Some(content(file, limit).map_err(fail)?))
 }
 
 /// `None` for what does not exist.
@@ -88,13 +95,12 @@ pub(super) fn if_there<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
 /// [`FileError`] for everything but absence.
 pub fn list(folder: &Path) -> Result<Vec<OsString>, FileError> {
     let fail = |source| FileError::new("list", folder, source);
-    let Some(entries) = if_there(fs::read_dir(folder)).map_err(fail)? else {
+    let mut how = OpenOptions::new();
+    how.read(true).custom_flags(libc::O_DIRECTORY);
+    let Some(folder) = if_there(how.open(folder)).map_err(fail)? else {
         return Ok(Vec::new());
     };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.map_err(fail)?.file_name());
-    }
+    let mut names = folder_names::names(&folder).map_err(|errno| fail(errno.into()))?;
     names.sort();
     Ok(names)
 }
@@ -122,16 +128,16 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> 
 }
 
 fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    // A leftover of a killed process that had our number.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
+    let mut how = OpenOptions::new();
+    how.write(true).create_new(true).mode(mode);
+    let mut file = match how.open(path) {
+        // A leftover of a killed process that had our number.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            how.open(path)?
+        }
+        opened => opened?,
+    };
     file.write_all(content)?;
     file.sync_all()
 }

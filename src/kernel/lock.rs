@@ -1,6 +1,7 @@
 //! `Lock`: an advisory lock on a file, waited for with a limit, whose holder can be named.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -173,24 +174,27 @@ impl Drop for Lock {
 }
 
 fn open(path: &Path) -> Result<File, LockError> {
-    if let Some(folder) = path.parent() {
-        file::make_folder(folder, 0o700)?;
-    }
     // As Go's package opens it: a read-only descriptor is enough for flock.
-    OpenOptions::new()
-        .read(true)
+    let mut how = OpenOptions::new();
+    how.read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|source| {
-            LockError::File(FileError {
-                verb: "lock",
-                path: path.to_owned(),
-                source,
-            })
+        .mode(0o600);
+    let opened = match (how.open(path), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            file::make_folder(folder, 0o700)?;
+            how.open(path)
+        }
+        (opened, _) => opened,
+    };
+    opened.map_err(|source| {
+        LockError::File(FileError {
+            verb: "lock",
+            path: path.to_owned(),
+            source,
         })
+    })
 }
 
 fn is_at(file: &File, path: &Path) -> bool {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 pub mod bounded;
 pub mod child;
@@ -12,6 +13,7 @@ pub mod events;
 #[cfg(test)]
 pub mod fake;
 pub mod file;
+mod folder_names;
 pub mod initramfs;
 pub mod interfaces;
 pub mod lock;
@@ -29,6 +31,7 @@ pub mod netlink;
 pub mod netlink_error;
 pub mod netns;
 pub mod netns_sysfs;
+mod netns_talk;
 pub mod open_files;
 pub mod owner;
 pub mod pidfd;
@@ -62,6 +65,8 @@ type Opener = dyn Fn(Protocol) -> io::Result<Box<dyn Datagrams>> + Send + Sync;
 pub struct Host {
     root: PathBuf,
     sysfs: Sysfs,
+    /// No other boot comes while a process lives.
+    boot: OnceLock<String>,
     open: Box<Opener>,
 }
 
@@ -76,6 +81,7 @@ impl Host {
         Self {
             root: root.to_owned(),
             sysfs: Sysfs::new(root.join("sys")),
+            boot: OnceLock::new(),
             open,
         }
     }

@@ -13,6 +13,7 @@ use nix::libc;
 use nix::sched::{CloneFlags, setns};
 
 use super::Host;
+use super::netns_talk::Talks;
 
 /// Where namespaces get names: iproute2 and the container runtimes, and Docker.
 pub(super) const NAME_FOLDERS: [&str; 2] = ["/run/netns", "/run/docker/netns"];
@@ -92,6 +93,7 @@ pub struct Netns {
     file: OwnedFd,
     id: NetnsId,
     word: String,
+    talks: Box<Talks>,
 }
 
 impl Netns {
@@ -159,6 +161,7 @@ impl Netns {
             file,
             id: NetnsId(inode),
             word: word.to_owned(),
+            talks: Box::default(),
         })
     }
 
@@ -175,6 +178,7 @@ impl Netns {
             file,
             id: self.id,
             word: self.word.clone(),
+            talks: Box::default(),
         })
     }
 
@@ -186,6 +190,10 @@ impl Netns {
     /// What people call it.
     pub fn word(&self) -> &str {
         &self.word
+    }
+
+    pub(super) fn talks(&self) -> &Talks {
+        &self.talks
     }
 
     /// Runs `work` on a thread of its own that enters the namespace, works and ends; the caller's

@@ -48,6 +48,16 @@ impl Folder {
             .collect())
     }
 
+    /// Those of `wanted` that may be there, in that order, by one look at the folder.
+    ///
+    /// # Errors
+    /// [`FileError`] when it cannot be listed.
+    pub fn those_of(&self, wanted: &[String]) -> Result<Vec<String>, FileError> {
+        let there = self.names()?;
+        let wanted = wanted.iter().filter(|name| there.contains(name));
+        Ok(wanted.cloned().collect())
+    }
+
     /// The content of a record; `None` when there is none.
     ///
     /// # Errors
@@ -83,8 +93,8 @@ impl Folder {
     /// # Errors
     /// [`FileError`].
     pub fn create(&self, name: &str, content: &[u8]) -> Result<bool, FileError> {
-        file::make_folder(&self.path, 0o700)?;
-        file::create(&self.checked("write", name)?, content, 0o600)
+        let path = self.checked("write", name)?;
+        self.with_folder(|| file::create(&path, content, 0o600))
     }
 
     /// Writes a record in the place of what was there.
@@ -92,8 +102,19 @@ impl Folder {
     /// # Errors
     /// [`FileError`]; the old one is still there then.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), FileError> {
-        file::make_folder(&self.path, 0o700)?;
-        file::replace(&self.checked("write", name)?, content, 0o600)
+        let path = self.checked("write", name)?;
+        self.with_folder(|| file::replace(&path, content, 0o600))
+    }
+
+    /// The folder is made when it turns out not to be there, which is once in its life.
+    fn with_folder<T>(&self, write: impl Fn() -> Result<T, FileError>) -> Result<T, FileError> {
+        match write() {
+            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {
+                file::make_folder(&self.path, 0o700)?;
+                write()
+            }
+            outcome => outcome,
+        }
     }
 
     /// Removes a record; one that is not there is removed already.
@@ -161,11 +182,15 @@ fn temporary_of(name: &str) -> Option<u32> {
 /// # Errors
 /// [`FileError`].
 pub fn boot_id(host: &Host) -> Result<Option<String>, FileError> {
+    if let Some(known) = host.boot.get() {
+        return Ok(Some(known.clone()));
+    }
     let bytes = file::read(&host.path("/proc/sys/kernel/random/boot_id"), 64)?;
-    Ok(bytes
+    let boot = bytes
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty()))
+        .filter(|text| !text.is_empty());
+    Ok(boot.map(|boot| host.boot.get_or_init(|| boot).clone()))
 }
 
 /// The time since the machine was started, its sleep included: later in one boot is more.

@@ -8,11 +8,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
 use nix::sys::stat::Mode;
 
+use super::folder_names;
 use super::scribe::Scribes;
 
 /// An attribute is at most one page, which one call reads to its end (`kernfs_file_read_iter`, fs/kernfs/file.c).
@@ -138,14 +138,8 @@ impl Sysfs {
         let folder = self
             .open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)
             .map_err(fail)?;
-        let mut names = Vec::new();
-        for entry in Dir::from_fd(folder).map_err(fail)?.iter() {
-            let entry = entry.map_err(fail)?;
-            match entry.file_name().to_str() {
-                Ok("." | "..") | Err(_) => {}
-                Ok(name) => names.push(name.to_owned()),
-            }
-        }
+        let names = folder_names::names(&folder).map_err(fail)?.into_iter();
+        let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
         names.sort();
         Ok(names)
     }
@@ -190,13 +184,28 @@ impl Sysfs {
         prefix: &str,
     ) -> Result<Vec<(String, String)>, SysfsError> {
         let path = path.as_ref();
-        let names = self.list(path)?;
+        let mut names = self.list(path)?;
+        names.retain(|name| name.starts_with(prefix));
+        self.follow(path, names)
+    }
+
+    /// The links of these names in a folder, each with the last name that it points to; what is no link any more is
+    /// left out.
+    ///
+    /// # Errors
+    /// [`SysfsError`].
+    pub fn follow(
+        &self,
+        path: impl AsRef<Path>,
+        names: Vec<String>,
+    ) -> Result<Vec<(String, String)>, SysfsError> {
+        let path = path.as_ref();
         let fail = |errno| self.error("follow", path, errno);
         let folder = self
             .open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)
             .map_err(fail)?;
         let mut links = Vec::new();
-        for name in names.into_iter().filter(|name| name.starts_with(prefix)) {
+        for name in names {
             match readlinkat(&folder, Path::new(&name)) {
                 Ok(target) => links.extend(last_name(&target).map(|target| (name, target))),
                 Err(Errno::ENOENT | Errno::EINVAL) => {}

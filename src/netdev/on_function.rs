@@ -45,10 +45,7 @@ pub fn all_here(
 /// # Errors
 /// [`NetdevError`].
 pub fn inside(host: &Host, netns: &Netns, address: PciAddr) -> Result<Option<Link>, NetdevError> {
-    let links = netns.within(|| -> Result<_, NetdevError> {
-        let mut conn = host.route()?;
-        interface::list(&mut conn)
-    })??;
+    let links = netns.over_route(host, interface::list)??;
     let parent = address.to_string();
     let told = links.iter().any(|link| link.parent.is_some());
     let on_it = |link: &Link| link.parent.as_deref() == Some(&parent);

@@ -63,11 +63,19 @@ pub fn read(sysfs: &Sysfs, address: PciAddr) -> Result<Option<Function>, SysfsEr
     Ok(Some(Function {
         address,
         role: role(sysfs, address)?,
-        driver: if_there(sysfs.link_name(folder.join("driver")))?,
+        driver: driver(sysfs, address)?,
         vendor: hex("vendor"),
         device: hex("device"),
         numa_node: numa.and_then(|node| node.parse().ok()),
     }))
+}
+
+/// The driver bound to a function; one that is not there has none.
+///
+/// # Errors
+/// [`SysfsError`].
+pub fn driver(sysfs: &Sysfs, address: PciAddr) -> Result<Option<String>, SysfsError> {
+    if_there(sysfs.link_name(folder(address).join("driver")))
 }
 
 /// What a function is to SR-IOV; one that is not there is [`Role::Plain`].

@@ -45,9 +45,19 @@ pub fn policy(config: &Config<'_>) -> Result<Policy, Failure> {
     }
 }
 
-/// The numbers of devices at home, before they leave. What cannot be asked is not compared.
-pub fn before(host: &Host, home: &mut Conn, devices: &[Device]) -> Vec<Vec<Numbered>> {
-    let of = |device| char_device::of(host.sysfs(), home, device);
+/// The numbers of devices at home, before they leave, unless these are all the same to the configuration. What cannot be
+/// asked is not compared.
+pub fn before(
+    host: &Host,
+    home: &mut Conn,
+    policy: Policy,
+    devices: &[Device],
+) -> Vec<Vec<Numbered>> {
+    if policy == Policy::Any || devices.is_empty() {
+        return Vec::new();
+    }
+    let kinds = char_device::kinds_of_devices(host.sysfs());
+    let of = |device| char_device::of(home, &kinds, device);
     let found: Result<Vec<_>, _> = devices.iter().map(of).collect();
     found.unwrap_or_default()
 }
@@ -64,13 +74,14 @@ pub fn compare(
     before: &[Vec<Numbered>],
     arrived: &[Device],
 ) -> Result<(), Failure> {
-    if policy == Policy::Any {
+    if policy == Policy::Any || before.is_empty() {
         return Ok(());
     }
-    let after = netns.within(|| -> Result<Vec<_>, RdmaError> {
-        let mut conn = host.rdma()?;
-        let of = |device| char_device::of(host.sysfs(), &mut conn, device);
-        arrived.iter().map(of).collect()
+    let after = netns.over_rdma(host, |conn| -> Result<Vec<_>, RdmaError> {
+        let pairs = arrived.iter().zip(before);
+        pairs
+            .map(|(device, before)| char_device::again(conn, before, device))
+            .collect()
     });
     let after = after.map_err(|error| fault::netns(&error))?;
     let after = after.map_err(|error| fault::rdma(&error))?;

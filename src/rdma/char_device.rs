@@ -21,15 +21,27 @@ pub struct Wanted {
 /// The kinds whose module is loaded. The kernel would load the others when asked for one of them,
 /// which a look must not make it do.
 pub fn kinds(sysfs: &Sysfs) -> Vec<Kind> {
+    kinds_among(sysfs, &[Kind::Uverbs, Kind::Umad, Kind::Issm, Kind::RdmaCm])
+}
+
+fn kinds_among(sysfs: &Sysfs, kinds: &[Kind]) -> Vec<Kind> {
     // Where each module registers itself: drivers/infiniband/core/{uverbs_main,user_mad,ucma}.c.
-    let places = [
-        (Kind::Uverbs, "class/infiniband_verbs"),
-        (Kind::Umad, "class/infiniband_mad"),
-        (Kind::Issm, "class/infiniband_mad"),
-        (Kind::RdmaCm, "class/misc/rdma_cm"),
+    let places: [(&[Kind], &str); 3] = [
+        (&[Kind::Uverbs], "class/infiniband_verbs"),
+        (&[Kind::Umad, Kind::Issm], "class/infiniband_mad"),
+        (&[Kind::RdmaCm], "class/misc/rdma_cm"),
     ];
-    let there = places.into_iter().filter(|(_, place)| sysfs.exists(place));
-    there.map(|(kind, _)| kind).collect()
+    let mut there = Vec::new();
+    for (registered, place) in places {
+        let mut wanted = registered
+            .iter()
+            .filter(|kind| kinds.contains(kind))
+            .peekable();
+        if wanted.peek().is_some() && sysfs.exists(place) {
+            there.extend(wanted);
+        }
+    }
+    there
 }
 
 /// The character devices that are wanted, in that order; `None` for what has none.
@@ -72,14 +84,17 @@ impl fmt::Display for Numbered {
     }
 }
 
-/// The verbs file of a device and the management files of its first port, as far as their modules
-/// are loaded; `conn` is of the namespace that the device is in.
+/// The kinds that devices and their ports have, as far as their modules are loaded.
+pub fn kinds_of_devices(sysfs: &Sysfs) -> Vec<Kind> {
+    kinds_among(sysfs, &[Kind::Uverbs, Kind::Umad, Kind::Issm])
+}
+
+/// The verbs file of a device and the management files of its first port, of these kinds; `conn` is of the namespace
+/// that the device is in.
 ///
 /// # Errors
 /// [`RdmaError::Netlink`] when the kernel cannot be asked.
-pub fn of(sysfs: &Sysfs, conn: &mut Conn, device: &Device) -> Result<Vec<Numbered>, RdmaError> {
-    let mut kinds = kinds(sysfs);
-    kinds.retain(|kind| *kind != Kind::RdmaCm);
+pub fn of(conn: &mut Conn, kinds: &[Kind], device: &Device) -> Result<Vec<Numbered>, RdmaError> {
     let wanted: Vec<_> = kinds
         .iter()
         .map(|kind| Wanted {
@@ -88,14 +103,26 @@ pub fn of(sysfs: &Sysfs, conn: &mut Conn, device: &Device) -> Result<Vec<Numbere
             port: (*kind != Kind::Uverbs).then_some(1),
         })
         .collect();
-    let found = list(conn, &wanted)?;
-    let found = found.into_iter().zip(kinds);
+    let found = list(conn, &wanted)?.into_iter().zip(kinds);
     Ok(found
         .map(|(found, kind)| Numbered {
-            kind,
+            kind: *kind,
             found: found.map(|found| (found.name, found.number)),
         })
         .collect())
+}
+
+/// As [`of`], for what was asked `before`.
+///
+/// # Errors
+/// As [`of`].
+pub fn again(
+    conn: &mut Conn,
+    before: &[Numbered],
+    device: &Device,
+) -> Result<Vec<Numbered>, RdmaError> {
+    let kinds: Vec<Kind> = before.iter().map(|each| each.kind).collect();
+    of(conn, &kinds, device)
 }
 
 /// The names of all character devices of a device and its ports, in the order of kinds and ports;

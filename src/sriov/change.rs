@@ -125,7 +125,26 @@ impl From<SysfsError> for ChangeError {
 /// # Errors
 /// [`ChangeError`], all but [`ChangeError::Failed`].
 pub fn plan(host: &Host, pf: &Pf, vf: Vf, wish: &Wish, force: bool) -> Result<Change, ChangeError> {
-    plan_after(host, pf, vf, wish, force, Module::Untried)
+    let report = report::of(host, pf)?;
+    plan_after(host, pf, vf, wish, force, report, Module::Untried)
+}
+
+/// As [`plan`] without force, where the PF was asked `before`: it is asked again, and not looked for.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_anew(
+    host: &Host,
+    pf: &Pf,
+    vf: Vf,
+    wish: &Wish,
+    before: Option<Report>,
+) -> Result<Change, ChangeError> {
+    let report = match before {
+        Some(before) => report::again(host, pf, before)?,
+        None => report::of(host, pf)?,
+    };
+    plan_after(host, pf, vf, wish, false, report, Module::Untried)
 }
 
 /// What was done to get an IPoIB interface.
@@ -141,9 +160,9 @@ fn plan_after(
     vf: Vf,
     wish: &Wish,
     force: bool,
+    report: Report,
     module: Module,
 ) -> Result<Change, ChangeError> {
-    let report = report::of(host, pf)?;
     let unseen = match report.gap {
         Some(Gap::NoUplink { unseen }) => unseen,
         _ => 0,
@@ -254,7 +273,8 @@ pub fn apply(
         Module::Untried | Module::Loaded => None,
     };
     // With the interface the PF tells what its VFs have, and who has a GUID already.
-    let change = plan_after(host, &pf, vf, wish, force, module)?;
+    let report = report::of(host, &pf)?;
+    let change = plan_after(host, &pf, vf, wish, force, report, module)?;
     notes.extend(why.map(Note::NotLoaded));
     carrying_out::all(host, &change, notes)
 }

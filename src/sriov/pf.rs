@@ -50,24 +50,59 @@ pub fn read(sysfs: &Sysfs, address: PciAddr) -> Result<Option<Pf>, SysfsError> {
     let Role::Pf { total_vfs } = function::role(sysfs, address)? else {
         return Ok(None);
     };
-    let folder = function::folder(address);
-    let mut vfs = Vec::new();
-    let links = match sysfs.links(&folder, VIRTFN) {
+    Ok(Some(Pf {
+        address,
+        total_vfs,
+        vfs: vfs(sysfs, address)?,
+    }))
+}
+
+/// With more VFs than these, each link is not followed.
+const FEW: usize = 8;
+
+fn vfs(sysfs: &Sysfs, pf: PciAddr) -> Result<Vec<Vf>, SysfsError> {
+    let folder = function::folder(pf);
+    let mut names = sysfs.list_if_there(&folder)?;
+    names.retain(|name| index(name).is_some());
+    if names.len() > FEW
+        && let Some(vfs) = reckoned(sysfs, pf, &names)
+    {
+        return Ok(vfs);
+    }
+    let links = match sysfs.follow(&folder, names) {
         Err(error) if error.is_absent() => Vec::new(),
         other => other?,
     };
+    let mut vfs = Vec::new();
     for (name, target) in links {
-        let index = name.strip_prefix(VIRTFN).and_then(|n| n.parse().ok());
-        if let (Some(index), Ok(address)) = (index, target.parse()) {
+        if let (Some(index), Ok(address)) = (index(&name), target.parse()) {
             vfs.push(Vf { index, address });
         }
     }
     vfs.sort();
-    Ok(Some(Pf {
-        address,
-        total_vfs,
-        vfs,
-    }))
+    Ok(vfs)
+}
+
+fn index(link: &str) -> Option<u16> {
+    link.strip_prefix(VIRTFN)?.parse().ok()
+}
+
+/// The VFs of these links, as the kernel reckons their addresses (`pci_iov_virtfn_bus`, drivers/pci/iov.c) from what
+/// it has shown since Linux 4.16; `None` where the last link says otherwise.
+fn reckoned(sysfs: &Sysfs, pf: PciAddr, names: &[String]) -> Option<Vec<Vf>> {
+    let folder = function::folder(pf);
+    let number = |file: &str| sysfs.read(folder.join(file)).ok()?.parse::<u16>().ok();
+    let (offset, stride) = (number("sriov_offset")?, number("sriov_stride")?);
+    let vfs = names.iter().map(|name| {
+        let index = index(name)?;
+        let address = pf.virtual_function(offset, stride, index)?;
+        Some(Vf { index, address })
+    });
+    let mut vfs = vfs.collect::<Option<Vec<Vf>>>()?;
+    vfs.sort();
+    let last = vfs.last()?;
+    let target = sysfs.link_name(folder.join(format!("{VIRTFN}{}", last.index)));
+    (target.ok()? == last.address.to_string()).then_some(vfs)
 }
 
 /// Every PF of the machine, by address.
@@ -183,6 +218,33 @@ mod tests {
             Some("0000:01:10.2")
         );
         assert_eq!(first.vf(3), None);
+    }
+
+    #[test]
+    fn addresses_of_many_are_reckoned() {
+        let vfs = |last: &str| {
+            let folder = "sys/bus/pci/devices/0000:01:00.0";
+            let mut machine = Machine::new()
+                .file(&format!("{folder}/sriov_totalvfs"), "64\n")
+                .file(&format!("{folder}/sriov_offset"), "128\n")
+                .file(&format!("{folder}/sriov_stride"), "2\n");
+            for index in 0..11 {
+                machine = machine.link(&format!("{folder}/virtfn{index}"), "../0000:01:1f.7");
+            }
+            let machine = machine.link(&format!("{folder}/virtfn11"), last);
+            let pf = read(machine.host().sysfs(), "0000:01:00.0".parse().unwrap());
+            pf.unwrap().unwrap().vfs
+        };
+        let right = vfs("../0000:01:12.6");
+        assert_eq!(right.len(), 12);
+        assert_eq!(
+            (right[3].index, right[3].address.to_string()),
+            (3, "0000:01:10.6".to_owned())
+        );
+        // Where that does not fit, the links are believed.
+        let wrong = vfs("../0000:02:00.0");
+        assert_eq!(wrong.len(), 12);
+        assert_eq!(wrong[3].address.to_string(), "0000:01:1f.7");
     }
 
     #[test]

@@ -66,18 +66,32 @@ pub fn of(host: &Host, pf: &Pf) -> Result<Report, UplinkError> {
     report(host, pf, uplink, search.unseen.len())
 }
 
+/// What a PF tells now, over the interface that it was asked by `before`, if that is still there.
+///
+/// # Errors
+/// As [`of`].
+pub fn again(host: &Host, pf: &Pf, before: Report) -> Result<Report, UplinkError> {
+    let asked = before.uplink.is_some();
+    match report(host, pf, before.uplink, 0) {
+        Ok(report) if asked => Ok(report),
+        _ => of(host, pf),
+    }
+}
+
 fn report(
     host: &Host,
     pf: &Pf,
     uplink: Option<Uplink>,
     unseen: usize,
 ) -> Result<Report, UplinkError> {
-    let by_rdma = link_layer::of(host.sysfs(), pf.address)?;
     let by_uplink = uplink
         .as_ref()
         .and_then(|uplink| LinkLayer::of_hardware(uplink.hardware));
     let mut report = Report {
-        layer: by_uplink.or(by_rdma),
+        layer: match by_uplink {
+            None => link_layer::of(host.sysfs(), pf.address)?,
+            known => known,
+        },
         uplink: None,
         told: BTreeMap::new(),
         unproven: BTreeSet::new(),

@@ -22,6 +22,19 @@ impl PciAddr {
         self.function
     }
 
+    /// The address of a virtual function of this physical one, whose `First VF Offset` and `VF Stride` these are (PCI
+    /// Express, SR-IOV capability); `None` when it would lie outside the domain.
+    pub fn virtual_function(self, offset: u16, stride: u16, index: u16) -> Option<Self> {
+        let own = u32::from(self.bus) << 8 | u32::from(self.device) << 3 | u32::from(self.function);
+        let number = own + u32::from(offset) + u32::from(stride) * u32::from(index);
+        Some(Self {
+            domain: self.domain,
+            bus: u8::try_from(number >> 8).ok()?,
+            device: (number >> 3 & 0x1f) as u8,
+            function: (number & 7) as u8,
+        })
+    }
+
     /// The first function of the same device.
     pub const fn first(self) -> Self {
         Self {
@@ -94,6 +107,19 @@ mod tests {
         ] {
             assert_eq!(word.parse::<PciAddr>().unwrap().to_string(), canonical);
         }
+    }
+
+    #[test]
+    fn virtual_functions_are_counted_from_their_physical_one() {
+        let pf: PciAddr = "10000:01:00.1".parse().unwrap();
+        let vf = |offset, stride, index| {
+            let vf = pf.virtual_function(offset, stride, index);
+            vf.map(|vf| vf.to_string())
+        };
+        assert_eq!(vf(1, 1, 0).as_deref(), Some("10000:01:00.2"));
+        assert_eq!(vf(128, 2, 3).as_deref(), Some("10000:01:10.7"));
+        assert_eq!(vf(2, 1, 253).as_deref(), Some("10000:02:00.0"));
+        assert_eq!(vf(u16::MAX, u16::MAX, 1), None);
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     }
     let (name, record) =
         take::write_down(host, &order, &candidate).map_err(|error| attach(&error))?;
-    let numbers = char_devices::before(host, &mut home, &candidate.rdma);
+    let numbers = char_devices::before(host, &mut home, settings.char_devices, &candidate.rdma);
     let mut adding = Adding {
         plugin,
         order: &order,

@@ -85,7 +85,7 @@ pub fn add(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<St
         naming: &settings.naming,
     };
     let lent: Vec<Device> = std::iter::once(&first).chain(&siblings).cloned().collect();
-    let numbers = char_devices::before(host, &mut home, &lent);
+    let numbers = char_devices::before(host, &mut home, settings.char_devices, &lent);
     let arrived = lend(host, &mut home, &loan).map_err(|error| moving(&first.name, &error))?;
     let policy = settings.char_devices;
     let same = char_devices::compare(host, &mut plugin.log, policy, &netns, &numbers, &arrived);

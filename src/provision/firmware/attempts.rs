@@ -179,7 +179,8 @@ mod tests {
         attempts.end(&host, card, Outcome::Reboot).unwrap();
         assert_eq!(waits(&attempts, Some("first")), WaitsFor::Reboot);
         let machine = machine.file(BOOT, "second\n");
-        let mut attempts = Attempts::read(&machine.host()).unwrap();
+        let host = machine.host();
+        let mut attempts = Attempts::read(&host).unwrap();
         assert_eq!(waits(&attempts, Some("second")), WaitsFor::PowerCycle);
         // Set again: it is still the second time.
         attempts.begin(&host, card, &[("NUM_OF_VFS", 16)]).unwrap();

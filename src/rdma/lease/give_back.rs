@@ -135,7 +135,9 @@ pub fn fetch(
         // No lock can be had on a read-only disk: that must not keep a device.
         Err(LockError::File(_)) => None,
     };
-    let left = netns.within(|| leave(host, device, &target, host_name))??;
+    // Only a thread inside may move it, whatever socket it has (`rdma_dev_change_netns` compares with
+    // `current->nsproxy->net_ns`, drivers/infiniband/core/nldev.c).
+    let left = netns.within(|| leave(&mut host.rdma()?, device, &target, host_name))??;
     drop(lock);
     if !left {
         return Ok(None);
@@ -151,15 +153,19 @@ pub fn fetch(
 
 /// Inside the container's namespace. Since Linux 7.3 a name may be taken at home: then the
 /// device leaves under another one, its own name at home first of all.
-fn leave(host: &Host, device: &Device, target: &Netns, host_name: &str) -> Result<bool, RdmaError> {
-    let mut conn = host.rdma()?;
+fn leave(
+    conn: &mut Conn,
+    device: &Device,
+    target: &Netns,
+    host_name: &str,
+) -> Result<bool, RdmaError> {
     let spare = spare(device);
     let mut names = [host_name, spare.as_str()].into_iter();
     loop {
-        let Some(device) = device::with_index(&mut conn, device.index)? else {
+        let Some(device) = device::with_index(conn, device.index)? else {
             return Ok(false);
         };
-        match device::move_to(&mut conn, &device, target) {
+        match device::move_to(conn, &device, target) {
             Ok(()) => return Ok(true),
             Err(RdmaError::Gone { .. }) => return Ok(false),
             Err(taken @ RdmaError::NameTaken { .. }) => {
@@ -167,7 +173,7 @@ fn leave(host: &Host, device: &Device, target: &Netns, host_name: &str) -> Resul
                     return Err(taken);
                 };
                 if let Ok(name) = name.parse::<RdmaName>() {
-                    match device::rename(&mut conn, &device, &name) {
+                    match device::rename(conn, &device, &name) {
                         Ok(()) | Err(RdmaError::NameTaken { .. }) => {}
                         Err(error) => return Err(error),
                     }

@@ -5,7 +5,7 @@ use super::record::{Attachment, Lodging, Phase, Record, Sibling, known_guid};
 use super::store::Store;
 use super::{give_back, locks, naming, netdev};
 use crate::kernel::{Conn, Host, Netns, state};
-use crate::rdma::{RdmaError, device};
+use crate::rdma::device;
 use crate::types::{DeviceId, RdmaNaming};
 use crate::wire::nldev::device::Device;
 
@@ -128,9 +128,7 @@ pub fn hand_over(
 ) -> Result<Device, LeaseError> {
     let _lock = locks::node(host)?;
     device::move_to(home, device, netns)?;
-    let found = netns.within(|| -> Result<Option<Device>, RdmaError> {
-        device::with_index(&mut host.rdma()?, device.index)
-    })??;
+    let found = netns.over_rdma(host, |conn| device::with_index(conn, device.index))??;
     found
         .filter(|found| known_guid(found) == known_guid(device))
         .ok_or_else(|| LeaseError::Lost {

@@ -166,9 +166,8 @@ impl Search<'_> {
         lodging: Option<&Lodging>,
     ) -> Result<Option<Device>, LeaseError> {
         if let Some(lodging) = lodging {
-            let there = netns.within(|| -> Result<Option<Device>, RdmaError> {
-                device::with_index(&mut self.host.rdma()?, lodging.index)
-            })??;
+            let with_index = |conn: &mut Conn| device::with_index(conn, lodging.index);
+            let there = netns.over_rdma(self.host, with_index)??;
             if let Some(device) = there.filter(|device| lodging.is_of(device)) {
                 return Ok(Some(device));
             }

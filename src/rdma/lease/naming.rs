@@ -126,10 +126,7 @@ fn rename(
     if device.name == name.as_str() {
         return Ok(true);
     }
-    let renamed = netns.within(|| {
-        let mut conn = host.rdma().map_err(RdmaError::from)?;
-        device::rename(&mut conn, device, name)
-    })?;
+    let renamed = netns.over_rdma(host, |conn| device::rename(conn, device, name))?;
     match renamed {
         Ok(()) => Ok(true),
         Err(RdmaError::NameTaken { .. }) => Ok(false),
@@ -139,10 +136,7 @@ fn rename(
 
 /// The names of the other devices in the namespace.
 fn guests(host: &Host, netns: &Netns, device: &Device) -> Result<Vec<String>, LeaseError> {
-    let there = netns.within(|| {
-        let mut conn = host.rdma().map_err(RdmaError::from)?;
-        device::list(&mut conn)
-    })??;
+    let there = netns.over_rdma(host, device::list)??;
     let others = there
         .into_iter()
         .filter(|other| other.index != device.index);

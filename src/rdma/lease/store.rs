@@ -67,7 +67,7 @@ impl Store {
     ) -> Result<Vec<Entry>, FileError> {
         let plain = plain_name(attachment);
         let mut own = Vec::new();
-        for name in names(attachment) {
+        for name in self.folder.those_of(&names(attachment))? {
             let Some(bytes) = self.folder.read(&name)? else {
                 continue;
             };

@@ -142,7 +142,7 @@ fn padded(attr: Attr<'_>) -> usize {
 
 /// Asks for the interface with this index, with its VFs if wanted.
 pub fn get(index: u32, with_vfs: bool) -> Request {
-    Request::new(RTM_GETLINK)
+    Request::question(RTM_GETLINK)
         .fixed(&ifinfomsg(index))
         .u32(IFLA_EXT_MASK, mask(with_vfs))
 }
@@ -150,7 +150,7 @@ pub fn get(index: u32, with_vfs: bool) -> Request {
 /// Asks for the interface with this name; since Linux 5.5 a further name will do too.
 pub fn get_by_name(name: &IfName) -> Request {
     // A further name is asked for by its own attribute, and finds first names as well.
-    Request::new(RTM_GETLINK)
+    Request::question(RTM_GETLINK)
         .fixed(&[0; IFINFOMSG_LEN])
         .text(IFLA_ALT_IFNAME, name.as_str())
         .u32(IFLA_EXT_MASK, mask(false))

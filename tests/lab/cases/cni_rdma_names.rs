@@ -231,7 +231,7 @@ fn b07_killed_while_it_is_named(lab: &Lab) {
     let (vf, name) = (lab.vf(0), lab.vf_rdma(0));
     let conf = named("hca%d", &vf);
     let mut ends = 0;
-    for step in ["flock", "clone"] {
+    for step in ["flock", "sendto"] {
         // Each time one later, until the call ends by itself.
         for n in 1.. {
             let pod = lab.netns("pod");
