@@ -106,7 +106,7 @@ fn by_ctr(lab: &Lab, network: Network) {
     let address = node.last_address();
     let (call, n) = Node::ends_of_add(network)[1];
     node.kill_next("ADD", call, n);
-    assert!(ctr(lab, "cut", "/bin/true").status != 0);
+    assert!(ctr(lab, "cut", "/bin/ls /").status != 0);
     node.was_killed();
     assert_ne!(node.last_address(), address, "it had an address");
     node.is_whole_after("an ADD that was killed");
