@@ -1,4 +1,4 @@
-//! `Turn`: the first place in line for a lock, so that those who share it do not pass one who waits for it alone.
+//! `Turn`: the first place in line for a lock, which those who share it do not pass.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

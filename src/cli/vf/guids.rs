@@ -1,4 +1,4 @@
-//! `vf set` and the CNI plugins: a GUID that an ADD is giving, or that a container's VF gets back, is taken.
+//! GUIDs that `vf set` must not give: an ADD is giving them, or a VF of a container gets them back.
 
 use crate::attachment::{AttachError, reserved_guid};
 use crate::cli::{Context, Failure};
