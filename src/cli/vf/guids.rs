@@ -47,10 +47,10 @@ pub(super) fn require_free(cx: &Context<'_>, vf: Vf, wish: &Wish) -> Result<(), 
         return Ok(());
     }
     for guid in wanted(wish) {
-        match reserved_guid::require_free(cx.host, vf.address, guid) {
-            Err(error @ AttachError::GuidReserved { .. }) => return Err(told(&error)),
-            // Who may not read the records knows of none.
-            Ok(()) | Err(_) => {}
+        let free = reserved_guid::require_free(cx.host, vf.address, guid);
+        // Who may not read the records knows of none.
+        if let Err(error @ AttachError::GuidReserved { .. }) = free {
+            return Err(told(&error));
         }
     }
     Ok(())
