@@ -78,17 +78,13 @@ pub enum AttachError {
         /// The name of its record.
         record: String,
     },
-    /// Another ADD is about to set the same GUID.
-    #[error(
-        "GUID {guid} is taken: another container asked for it at the same moment, for {function} (record {record})"
-    )]
+    /// Somebody else is giving the same GUID to another VF.
+    #[error("GUID {guid} is taken: it is being given to another VF ({error})")]
     GuidAsked {
         /// The GUID.
         guid: Guid,
-        /// The other VF.
-        function: PciAddr,
-        /// The name of its record.
-        record: String,
+        /// Who is at it.
+        error: LockError,
     },
     /// It speaks Ethernet, which has no partitions.
     #[error("{function} is no IPoIB interface, and an interface of partition {pkey} was asked for")]

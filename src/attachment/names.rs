@@ -15,6 +15,9 @@ use crate::types::DeviceId;
 /// # Errors
 /// [`AttachError`], taken names apart.
 pub fn settle(host: &Host, ended: &[Entry]) -> Result<(), AttachError> {
+    if ended.is_empty() {
+        return Ok(());
+    }
     let mut route = host.route()?;
     let mut waiting: Vec<&Entry> = ended.iter().collect();
     loop {

@@ -229,6 +229,7 @@ pub fn as_lease(attachment: &Attachment, record: &VfRecord) -> Record {
         Some(Lodging {
             path: lodging.path.clone(),
             id: lodging.id,
+            cookie: lodging.cookie,
             boot: lodging.boot.clone(),
             index: rdma?.index?,
             node_guid: rdma?.node_guid,

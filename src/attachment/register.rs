@@ -106,10 +106,11 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
         .iter()
         .map(|namespace| (namespace.id, namespace))
         .collect();
-    let lives = |id: NetnsId, theirs: &str| {
+    let lives = |id: NetnsId, cookie: Option<u64>, theirs: &str| {
         let same = boot.as_deref() == Some(theirs);
         let found = namespaces.get(&id).filter(|_| same);
-        found.map(|namespace| (*namespace).clone())
+        let found = found.filter(|namespace| namespace.is(host, id, cookie));
+        found.map(|namespace| Box::new((*namespace).clone()))
     };
     let mut found = Vec::new();
     for entry in lease::Store::new(host).all()? {
@@ -120,9 +121,9 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
             None => Standing::Unreadable,
             Some(record) => match &record.lodging {
                 Some(lodging) if record.phase == Phase::Intent => {
-                    Standing::HalfDone(lives(lodging.id, &lodging.boot).map(Box::new))
+                    Standing::HalfDone(lives(lodging.id, lodging.cookie, &lodging.boot))
                 }
-                Some(lodging) => match lives(lodging.id, &lodging.boot) {
+                Some(lodging) => match lives(lodging.id, lodging.cookie, &lodging.boot) {
                     // Its container has ended, and a runtime keeps the namespace or another one
                     // has its number.
                     Some(namespace)
@@ -132,7 +133,7 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
                     {
                         Standing::Orphan
                     }
-                    Some(namespace) => Standing::Held(Box::new(namespace)),
+                    Some(namespace) => Standing::Held(namespace),
                     None => Standing::Orphan,
                 },
                 None => of_go(host, record)?,
@@ -156,10 +157,10 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
             Some(record) if record.function.is_none() => Standing::Unreadable,
             Some(record) => match &record.lodging {
                 Some(lodging) if !record.done => {
-                    Standing::HalfDone(lives(lodging.id, &lodging.boot).map(Box::new))
+                    Standing::HalfDone(lives(lodging.id, lodging.cookie, &lodging.boot))
                 }
-                Some(lodging) => match lives(lodging.id, &lodging.boot) {
-                    Some(namespace) => Standing::Held(Box::new(namespace)),
+                Some(lodging) => match lives(lodging.id, lodging.cookie, &lodging.boot) {
+                    Some(namespace) => Standing::Held(namespace),
                     None => Standing::Orphan,
                 },
                 None => Standing::Away,

@@ -3,7 +3,7 @@
 use super::bind_anew::{Expected, bind_anew};
 use super::error::AttachError;
 use super::netdev_side::{self, Homecoming};
-use super::record::{Original, VfRecord};
+use super::record::{Lodging, Original, VfRecord};
 use super::store::{Entry, VfStore};
 use super::take::VFIO;
 use super::{further_netdevs, partition, rdma_side};
@@ -115,10 +115,10 @@ impl Release<'_> {
     /// The namespace of the record, wherever it still is to be had.
     fn lodging(&self) -> Option<Netns> {
         let lodging = self.record.lodging.as_ref()?;
-        if let Some(netns) = self.netns.filter(|netns| netns.id() == lodging.id) {
+        if let Some(netns) = self.netns.filter(|netns| lodging.is_in(netns)) {
             return netns.try_clone().ok();
         }
-        find(self.host, lodging.id)
+        find(self.host, lodging)
     }
 
     /// The RDMA device first: with IPoIB its interface comes and goes with it.
@@ -316,13 +316,14 @@ pub fn unrecorded(function: PciAddr, isolation: bool) -> VfRecord {
     }
 }
 
-/// A namespace by its inode, in whatever way it is kept alive.
-pub fn find(host: &Host, id: crate::kernel::netns::NetnsId) -> Option<Netns> {
+/// The namespace of a record, in whatever way it is kept alive.
+pub fn find(host: &Host, lodging: &Lodging) -> Option<Netns> {
     [Depth::Processes, Depth::Files]
         .into_iter()
         .find_map(|depth| {
             let namespaces = survey(host, depth).ok()?.namespaces;
-            let namespace = namespaces.into_iter().find(|each| each.id == id)?;
-            namespace.open(host).ok()
+            let namespace = namespaces.into_iter().find(|each| each.id == lodging.id)?;
+            let netns = namespace.open(host).ok()?;
+            lodging.is_in(&netns).then_some(netns)
         })
 }

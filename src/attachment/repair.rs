@@ -8,7 +8,7 @@ use super::{VfStore, names};
 use crate::kernel::{Conn, Host, Namespace};
 use crate::rdma::lease::reclaim::{self, Homecoming, PATIENCE};
 use crate::rdma::lease::stray::{self, Place, Stray, Strays};
-use crate::rdma::lease::{self, LeaseError};
+use crate::rdma::lease::{self, LeaseError, locks};
 
 /// What was found on record.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ pub struct Ended {
 }
 
 /// Ends what is void, one by one, whatever becomes of the others; gives names back that one had of
-/// another; removes what writers of records left that were killed.
+/// another; removes what killed writers of records and killed holders of locks left.
 ///
 /// # Errors
 /// [`AttachError`] when names could not be looked at.
@@ -73,6 +73,7 @@ pub fn end_all(host: &Host, void: &[Entry]) -> Result<Ended, AttachError> {
             all.warnings.push(error.to_string());
         }
     }
+    locks::sweep(host);
     names::settle(host, &all.ended)?;
     Ok(all)
 }

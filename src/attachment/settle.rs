@@ -68,7 +68,7 @@ fn is_out(host: &Host, entry: &Entry) -> Result<bool, AttachError> {
     let (Some(lodging), Some(function)) = (&record.lodging, record.function) else {
         return Ok(false);
     };
-    let Some(netns) = find(host, lodging.id) else {
+    let Some(netns) = find(host, lodging) else {
         return Ok(false);
     };
     if record.original.netdev.is_none() {

@@ -250,6 +250,7 @@ pub fn write_down(
         lodging: Some(Lodging {
             path: order.netns.word().to_owned(),
             id: order.netns.id(),
+            cookie: order.netns.cookie(),
             boot,
             since: state::since_boot().as_nanos() as u64,
         }),
@@ -282,9 +283,9 @@ pub fn carry_out(
     let Some((pf, vf)) = candidate.vf else {
         return Ok(());
     };
-    if let Some(guid) = order.guid {
-        reserved_guid::require_alone(host, vf.address, guid)?;
-    }
+    let guid = order.guid;
+    let claim = guid.map(|guid| reserved_guid::claim(host, guid));
+    let claim = claim.transpose()?;
     let wish = Wish {
         node_guid: order.guid,
         port_guid: order.guid,
@@ -295,6 +296,8 @@ pub fn carry_out(
         let change = change::plan_anew(host, &pf, vf, &wish, candidate.report)?;
         change::apply(host, change, &wish, false, &mut taken.notes)?;
     }
+    // From now on the PF tells who has it.
+    drop(claim);
     let Some(link) = candidate.link else {
         return Ok(());
     };

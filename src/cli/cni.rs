@@ -4,10 +4,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::install::{Install, Uninstall};
-use super::repair::{kept, repair, told};
+use super::repair::{self as mending, kept, told};
 use super::{Context, Failure};
-use crate::attachment::names;
 use crate::attachment::register::{self, Entry};
+use crate::attachment::repair;
 use crate::view;
 
 /// Attachments of the CNI plugins: who has which device, and what was left behind
@@ -76,7 +76,7 @@ impl Cni {
                 Ok(cx.view.rows(&rows)?)
             }
             Verb::Gc => gc(cx),
-            Verb::Repair => repair(cx),
+            Verb::Repair => mending::repair(cx),
             Verb::Install(install) => install.run(cx),
             Verb::Uninstall(uninstall) => uninstall.run(cx),
             Verb::Conf { plugin, name } => conf(cx, plugin, &name),
@@ -93,22 +93,13 @@ fn gc(cx: &mut Context<'_>) -> Result<(), Failure> {
     if cx.plan_all(|| void.iter().map(view::attachment::step).collect())? {
         return Ok(());
     }
-    let (mut ended, mut failures) = (Vec::new(), Vec::new());
-    for entry in &void {
-        let mut warnings = Vec::new();
-        match register::end(cx.host, entry, &mut warnings) {
-            Ok(true) => ended.push(entry.clone()),
-            Ok(false) => {}
-            Err(error) => failures.push(kept(entry, &error)),
-        }
-        for warning in warnings {
-            cx.note(warning);
-        }
+    let done = repair::end_all(cx.host, &void).map_err(|error| told(&error))?;
+    for warning in done.warnings {
+        cx.note(warning);
     }
-    if !ended.is_empty() {
-        names::settle(cx.host, &ended).map_err(|error| told(&error))?;
-    }
-    let rows: Vec<_> = ended.iter().map(view::attachment::ended).collect();
+    let failed = done.failed.iter();
+    let failures: Vec<_> = failed.map(|(entry, error)| kept(entry, error)).collect();
+    let rows: Vec<_> = done.ended.iter().map(view::attachment::ended).collect();
     cx.view.rows(&rows)?;
     if failures.is_empty() {
         return Ok(());

@@ -9,6 +9,7 @@ use crate::rdma::{RdmaError, system};
 use crate::types::NetnsMode;
 use crate::view;
 use crate::view::explain::Explanation;
+use crate::view::explain::causes::chain;
 
 /// Ends what is void, brings home what nobody has on record, and says what was left.
 pub(super) fn repair(cx: &mut Context<'_>) -> Result<(), Failure> {
@@ -89,7 +90,7 @@ fn find(cx: &Context<'_>, home: &mut Conn) -> Result<(Lost, Vec<Explanation>), F
 /// Why an attachment was not ended.
 pub(super) fn kept(entry: &Entry, error: &AttachError) -> Explanation {
     Explanation {
-        headline: error.to_string(),
+        headline: chain(error),
         cause: Some(format!(
             "{} was kept, and its device may be away",
             entry.path()
@@ -101,7 +102,7 @@ pub(super) fn kept(entry: &Entry, error: &AttachError) -> Explanation {
 /// Why the records could not be looked through.
 pub(super) fn told(error: &AttachError) -> Failure {
     Explanation {
-        headline: error.to_string(),
+        headline: chain(error),
         cause: Some("the records below /var/lib/cni and /proc must be readable".to_owned()),
         cure: Some("run the command as root on the host".to_owned()),
     }

@@ -60,7 +60,8 @@ fn orphan(facts: &Facts<'_>, boot: Option<&str>, name: &str, record: &Record) ->
         }
         Some(lodging) => {
             let survey = facts.survey();
-            let there = survey.namespaces.iter().find(|n| n.id == lodging.id);
+            let mut namespaces = survey.namespaces.iter();
+            let there = namespaces.find(|n| n.is(facts.host, lodging.id, lodging.cookie));
             let theirs = record.attachment.as_ref();
             if let Some(namespace) = there
                 && theirs.is_some_and(of_hook::is_of_hook)
@@ -79,7 +80,7 @@ fn orphan(facts: &Facts<'_>, boot: Option<&str>, name: &str, record: &Record) ->
                     path.as_str(),
                     format!("device lent to {} ({})", lodging.path, lodging.id),
                 )
-                .saw("/proc/PID/ns/net", "no namespace has this number any more")
+                .saw("/proc/PID/ns/net", "that namespace is gone")
         }
         None => {
             let why = at_home(facts, id?)?;

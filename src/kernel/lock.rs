@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Host;
 use super::file::{self, FileError};
 use super::lock_holder::Holder;
+use super::lock_turn::Turn;
 use super::lock_wait::Wait;
 
 /// Whether others may have it too.
@@ -88,47 +89,76 @@ impl Lock {
         patience: impl Into<Patience>,
         lifetime: Lifetime,
     ) -> Result<Self, LockError> {
-        Self::take(host, absolute, patience.into(), lifetime, Kind::Alone)
+        let patience = patience.into();
+        Self::take(host, absolute, None, patience, lifetime, Kind::Alone)
     }
 
-    /// As [`Self::acquire`], but together with others that acquire it so; the file stays.
+    /// As [`Self::acquire`], for a lock that others share: who waits for it has `turn` locked, a
+    /// file that is there only so long, and nobody who shares passes him.
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn share(
+    pub fn acquire_in_turn(
         host: &Host,
         absolute: &str,
+        turn: &str,
+        patience: impl Into<Patience>,
+        lifetime: Lifetime,
+    ) -> Result<Self, LockError> {
+        let (turn, patience) = (Some(turn), patience.into());
+        Self::take(host, absolute, turn, patience, lifetime, Kind::Alone)
+    }
+
+    /// As [`Self::acquire_in_turn`], but together with others that acquire it so; the file stays.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn share_in_turn(
+        host: &Host,
+        absolute: &str,
+        turn: &str,
         patience: impl Into<Patience>,
     ) -> Result<Self, LockError> {
-        Self::take(
-            host,
-            absolute,
-            patience.into(),
-            Lifetime::Kept,
-            Kind::Shared,
-        )
+        let (turn, patience) = (Some(turn), patience.into());
+        Self::take(host, absolute, turn, patience, Lifetime::Kept, Kind::Shared)
     }
 
     fn take(
         host: &Host,
         absolute: &str,
+        turn: Option<&str>,
         patience: Patience,
         lifetime: Lifetime,
         kind: Kind,
     ) -> Result<Self, LockError> {
         let path = host.path(absolute);
-        let mut wait = Wait::new(host, &path, patience, kind);
+        let turn = turn.map(|turn| host.path(turn));
+        let mut wait = Wait::new(host, &path, patience);
         loop {
             let mut file = open(&path)?;
+            let line = |wait: &mut Wait<'_>| {
+                let turn = turn.as_deref();
+                turn.map(|turn| Turn::wait_for(turn, wait, &file))
+                    .transpose()
+            };
+            // Somebody waits to have it alone: not before him.
+            let waits = kind == Kind::Shared && turn.as_deref().is_some_and(Path::exists);
+            let mut first = if waits { line(&mut wait)? } else { None };
             let locked = match kind {
                 Kind::Alone => file.try_lock(),
                 Kind::Shared => file.try_lock_shared(),
             };
             match locked {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => file = wait.until_locked(file)?,
+                Err(TryLockError::WouldBlock) => {
+                    if first.is_none() {
+                        first = line(&mut wait)?;
+                    }
+                    file = wait.until_locked(file, kind, None)?;
+                }
                 Err(TryLockError::Error(error)) => return Err(wait.failed(error)),
             }
+            drop(first);
             // Else its last holder removed it between our two calls: that was another lock.
             if is_at(&file, &path) {
                 return Ok(Self {
@@ -173,7 +203,7 @@ impl Drop for Lock {
     }
 }
 
-fn open(path: &Path) -> Result<File, LockError> {
+pub(super) fn open(path: &Path) -> Result<File, LockError> {
     // As Go's package opens it: a read-only descriptor is enough for flock.
     let mut how = OpenOptions::new();
     how.read(true)
@@ -197,7 +227,7 @@ fn open(path: &Path) -> Result<File, LockError> {
     })
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let same = |a: fs::Metadata, b: fs::Metadata| a.ino() == b.ino() && a.dev() == b.dev();
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(there)) => same(ours, there),
@@ -305,7 +335,7 @@ mod tests {
     fn those_who_share_keep_out_one_who_does_not() {
         let machine = Machine::new().file("proc/locks", "");
         let host = machine.host();
-        let share = || Lock::share(&host, "/run/x/lock", Duration::ZERO);
+        let share = || Lock::share_in_turn(&host, "/run/x/lock", "/run/x/turn", Duration::ZERO);
         let alone = |millis| {
             let limit = Duration::from_millis(millis);
             Lock::acquire(&host, "/run/x/lock", limit, Lifetime::Kept)

@@ -20,36 +20,38 @@ pub(super) struct Wait<'a> {
     host: &'a Host,
     path: &'a Path,
     patience: Patience,
-    kind: Kind,
     begun: Instant,
     /// Who has it, and since when that is known.
     before: (Option<u32>, Instant),
 }
 
 impl<'a> Wait<'a> {
-    pub(super) fn new(host: &'a Host, path: &'a Path, patience: Patience, kind: Kind) -> Self {
+    pub(super) fn new(host: &'a Host, path: &'a Path, patience: Patience) -> Self {
         let begun = Instant::now();
         Self {
             host,
             path,
             patience,
-            kind,
             begun,
             before: (None, begun),
         }
     }
 
-    /// The file, once it is locked.
-    pub(super) fn until_locked(&mut self, file: File) -> Result<File, LockError> {
-        self.before = (lock_holder::pid(self.host, &file), Instant::now());
+    /// The file, once it is locked. Who is in front is told of `wanted`, where that is another one.
+    pub(super) fn until_locked(
+        &mut self,
+        file: File,
+        kind: Kind,
+        wanted: Option<&File>,
+    ) -> Result<File, LockError> {
+        self.look(wanted.unwrap_or(&file));
         if self.left().is_zero() {
-            return Err(self.busy(&file));
+            return Err(self.busy(wanted.unwrap_or(&file)));
         }
         let (sender, receiver) = mpsc::channel();
         // The lock belongs to both descriptors: it is gone when the last one is closed, and so is one
         // that a thread gets for which nobody waits any more.
         let queued = file.try_clone().map_err(|error| self.failed(error))?;
-        let kind = self.kind;
         let lock = move || match kind {
             Kind::Alone => queued.lock(),
             Kind::Shared => queued.lock_shared(),
@@ -67,13 +69,17 @@ impl<'a> Wait<'a> {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let now = lock_holder::pid(self.host, &file);
-            if now != self.before.0 {
-                self.before = (now, Instant::now());
-            }
+            self.look(wanted.unwrap_or(&file));
             if self.left().is_zero() {
-                return Err(self.busy(&file));
+                return Err(self.busy(wanted.unwrap_or(&file)));
             }
+        }
+    }
+
+    fn look(&mut self, file: &File) {
+        let now = lock_holder::pid(self.host, file);
+        if now != self.before.0 {
+            self.before = (now, Instant::now());
         }
     }
 

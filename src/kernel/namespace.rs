@@ -75,6 +75,13 @@ impl Namespace {
         printable(&name)
     }
 
+    /// Whether it is the one that was known by this inode and cookie; see [`Netns::is`]. One that
+    /// cannot be opened counts as that one.
+    pub fn is(&self, host: &Host, id: NetnsId, cookie: Option<u64>) -> bool {
+        self.id == id
+            && (cookie.is_none() || self.open(host).map_or(true, |netns| netns.is(id, cookie)))
+    }
+
     /// Opens it by the first of its names, processes and holders that still leads to it.
     ///
     /// # Errors

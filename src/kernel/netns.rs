@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 
 use nix::errno::Errno;
@@ -92,6 +94,7 @@ fn source_text(error: &io::Error) -> &'static str {
 pub struct Netns {
     file: OwnedFd,
     id: NetnsId,
+    cookie: OnceLock<Option<u64>>,
     word: String,
     talks: Box<Talks>,
 }
@@ -160,6 +163,7 @@ impl Netns {
         Ok(Self {
             file,
             id: NetnsId(inode),
+            cookie: OnceLock::new(),
             word: word.to_owned(),
             talks: Box::default(),
         })
@@ -177,14 +181,31 @@ impl Netns {
         Ok(Self {
             file,
             id: self.id,
+            cookie: self.cookie.clone(),
             word: self.word.clone(),
             talks: Box::default(),
         })
     }
 
-    /// The inode that tells it from every other.
+    /// The inode that tells it from every other there is; one that is gone may have had it too.
     pub fn id(&self) -> NetnsId {
         self.id
+    }
+
+    /// The number that no other namespace has in one boot (`net_gen_cookie`,
+    /// `net/core/net_namespace.c`); `None` before Linux 5.14, and for who may not enter it.
+    pub fn cookie(&self) -> Option<u64> {
+        let read = || {
+            let socket = UnixDatagram::unbound().ok()?;
+            cookie_of(socket.as_fd())
+        };
+        *self.cookie.get_or_init(|| self.within(read).ok().flatten())
+    }
+
+    /// Whether it is the one that was known by this inode and cookie. Inodes are given out again
+    /// as soon as they are free, cookies never; where either side has none, the inode has to do.
+    pub fn is(&self, id: NetnsId, cookie: Option<u64>) -> bool {
+        self.id == id && cookie.is_none_or(|cookie| self.cookie().is_none_or(|own| own == cookie))
     }
 
     /// What people call it.
@@ -230,6 +251,24 @@ impl AsFd for Netns {
     }
 }
 
+/// `SO_NETNS_COOKIE` (`uapi/asm-generic/socket.h`): that of the namespace a socket was made in.
+fn cookie_of(socket: BorrowedFd<'_>) -> Option<u64> {
+    let mut cookie = 0_u64;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    #[expect(unsafe_code, reason = "nix has no wrapper for this option")]
+    // SAFETY: the kernel writes at most `length` bytes to `cookie`; both live until it returns.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    (answer == 0 && length as usize == size_of::<u64>()).then_some(cookie)
+}
+
 /// `NS_GET_NSTYPE` (`uapi/linux/nsfs.h`) answers CLONE_NEWNET for a network namespace and ENOTTY
 /// for a file that is no namespace.
 fn is_netns(file: BorrowedFd<'_>) -> bool {
@@ -238,4 +277,28 @@ fn is_netns(file: BorrowedFd<'_>) -> bool {
     // SAFETY: the request takes no argument and touches no memory of ours.
     let kind = unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) };
     kind == libc::CLONE_NEWNET
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::fake::host;
+
+    #[test]
+    fn one_that_has_the_number_of_another_is_told_by_its_cookie() {
+        let real = host(Path::new("/"));
+        let (ours, again) = (Netns::current(&real), Netns::current(&real));
+        let (ours, again) = (ours.unwrap(), again.unwrap());
+        assert!(ours.is(again.id(), None));
+        assert!(!ours.is(NetnsId(1), ours.cookie()));
+        match ours.cookie() {
+            Some(cookie) => {
+                assert!(again.is(ours.id(), Some(cookie)));
+                assert!(!again.is(ours.id(), Some(cookie + 1)));
+                assert_eq!(ours.try_clone().unwrap().cookie(), Some(cookie));
+            }
+            // Who may not enter it has its number only.
+            None => assert!(again.is(ours.id(), Some(1))),
+        }
+    }
 }

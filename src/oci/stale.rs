@@ -61,7 +61,7 @@ fn lives(host: &Host, survey: &crate::kernel::Survey, record: &Record) -> bool {
         return true;
     };
     let mut namespaces = survey.namespaces.iter();
-    let found = namespaces.find(|namespace| namespace.id == lodging.id);
+    let found = namespaces.find(|namespace| namespace.is(host, lodging.id, lodging.cookie));
     let lives = found.is_some_and(|namespace| !of_hook::is_over(host, survey, namespace));
     lives && !of_hook::is_home(host, lodging)
 }

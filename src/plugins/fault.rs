@@ -1,14 +1,14 @@
 //! Errors of the floors below as CNI errors: a code, what happened, and what to do about it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use std::error::Error;
-
 use crate::cni::{Code, Failure};
 use crate::kernel::netns::NetnsError;
 use crate::kernel::{FileError, LockError, NetlinkError, SysfsError};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::LeaseError;
 use crate::sriov::vf_mac::VfMacError;
+
+pub use crate::view::explain::causes::chain;
 
 /// No RDMA device belongs to what the configuration names.
 pub const DEVICE_NOT_FOUND: Code = Code(101);
@@ -22,21 +22,6 @@ pub const DEVICE_AWAY: Code = Code(104);
 pub const CHECK_FAILED: Code = Code(105);
 /// The plugin may not do what it must.
 pub const NOT_PERMITTED: Code = Code(106);
-
-/// An error with its causes in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // Some errors print their source themselves.
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
 
 /// A lease that could not be begun or ended.
 pub fn lease(error: &LeaseError) -> Failure {

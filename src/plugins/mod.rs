@@ -16,6 +16,7 @@ pub mod device_name;
 pub mod fault;
 pub mod ib_sriov;
 pub mod log;
+pub mod logged;
 pub mod mode;
 pub mod netns;
 #[cfg(test)]

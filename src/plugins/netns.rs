@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::fault;
 use crate::cni::{Call, Code, Failure};
-use crate::kernel::netns::NetnsError;
+use crate::kernel::netns::{NetnsError, NetnsId};
 use crate::kernel::{Host, Netns};
 
 /// Opens CNI_NETNS.
@@ -21,6 +21,17 @@ pub fn target(host: &Host, call: &Call) -> Result<Netns, Failure> {
         .details(format!("CNI_NETNS is {}; nothing was changed", call.netns)));
     }
     Ok(netns)
+}
+
+/// What CHECK says when the container has another namespace than the one that `what` was lent to.
+pub fn made_anew(what: &str, lent: NetnsId, netns: &Netns) -> Failure {
+    let now = match netns.id() {
+        now if now == lent => "another one that has this number by now".to_owned(),
+        now => now.to_string(),
+    };
+    let msg = format!("the {what} was lent to {lent}, CNI_NETNS is {now}");
+    let details = format!("the namespace was made anew; DEL and ADD lend the {what} to it");
+    Failure::new(fault::CHECK_FAILED, msg).details(details)
 }
 
 /// Opens CNI_NETNS for DEL: `None`, and why, when there is nothing in it to look for.

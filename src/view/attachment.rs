@@ -46,7 +46,11 @@ pub fn row(entry: &Entry) -> Row {
             row.push(Field::with_text("processes", "", text, holders));
         }
     }
-    row.push(Field::new("record", "", entry.path()).not_in_text());
+    // Where nothing else says whose it is, the file is what people have to look at.
+    row.push(match theirs {
+        Some(_) => Field::new("record", "", entry.path()).not_in_text(),
+        None => Field::new("record", "RECORD", entry.path()),
+    });
     row
 }
 
@@ -125,7 +129,7 @@ mod tests {
         let rows = [row(&whole), row(&bare)];
         assert_eq!(
             text::render(&rows, false),
-            "ib-sriov: network ib container c ifname net1 device 0000:01:10.2 rdma mlx5_2 standing orphan \nrdma: standing unreadable \n"
+            "ib-sriov: network ib container c ifname net1 device 0000:01:10.2 rdma mlx5_2 standing orphan \nrdma: standing unreadable record /var/lib/cni/rdma/junk \n"
         );
         let value = json::render(&rows, false);
         assert!(

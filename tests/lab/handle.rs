@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::namespace::{Held, Named};
 use crate::output::{Output, Started, run};
@@ -95,6 +97,23 @@ impl Lab {
 
     pub(crate) fn netns(&self, name: &str) -> Named {
         Named::new(name)
+    }
+
+    /// A namespace with the number that one had which is gone, and those that were made on the way
+    /// to it: the kernel gives the lowest free number.
+    pub(crate) fn netns_numbered(&self, inode: u64) -> Vec<Named> {
+        let mut made = Vec::new();
+        for n in 0..64 {
+            let named = self.netns(&format!("number{n}"));
+            let found = named.inode() == inode;
+            made.push(named);
+            if found {
+                return made;
+            }
+            // The number is free only when the kernel has cleared the old one away.
+            sleep(Duration::from_millis(20));
+        }
+        panic!("no new namespace has the number {inode}");
     }
 
     /// Runs `argv` in the named namespace as `ip netns exec` does, so /sys shows that namespace.

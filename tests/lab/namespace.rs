@@ -1,5 +1,6 @@
 //! Network namespaces a case holds, which are really gone when the guard is dropped.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +24,10 @@ impl Named {
 
     pub(crate) fn path(&self) -> PathBuf {
         Path::new("/run/netns").join(&self.name)
+    }
+
+    pub(crate) fn inode(&self) -> u64 {
+        std::fs::metadata(self.path()).unwrap().ino()
     }
 }
 

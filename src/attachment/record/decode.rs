@@ -152,6 +152,7 @@ impl Reader<'_> {
         Some(Lodging {
             path: self.text("netns")?,
             id: NetnsId(self.number("netnsInode")?),
+            cookie: self.number("netnsCookie"),
             boot: self.text("bootID")?,
             since: self.number("since")?,
         })

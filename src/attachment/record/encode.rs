@@ -97,6 +97,7 @@ impl VfRecord {
         if let Some(lodging) = &self.lodging {
             put("netns", Some(lodging.path.as_str().into()));
             put("netnsInode", Some(lodging.id.0.into()));
+            put("netnsCookie", lodging.cookie.map(Value::from));
             put("bootID", Some(lodging.boot.as_str().into()));
             put("since", Some(lodging.since.into()));
         }

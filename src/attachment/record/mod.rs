@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 
 use super::Partition;
+use crate::kernel::Netns;
 use crate::kernel::netns::NetnsId;
 use crate::rdma::lease::{Attachment, Phase};
 use crate::types::{Guid, IfName, LinkPolicy, PciAddr};
@@ -94,10 +95,19 @@ pub struct Lodging {
     pub path: String,
     /// Its inode.
     pub id: NetnsId,
-    /// The boot in which the inode means something.
+    /// The number that no other namespace of this boot has, where the kernel tells.
+    pub cookie: Option<u64>,
+    /// The boot in which inode and cookie mean something.
     pub boot: String,
-    /// When in that boot ADD began, in nanoseconds: an inode is given anew once it is free.
+    /// When in that boot ADD began, in nanoseconds: the later of two has the VF.
     pub since: u64,
+}
+
+impl Lodging {
+    /// Whether this is the namespace; that it is of this boot has to be known.
+    pub fn is_in(&self, netns: &Netns) -> bool {
+        netns.is(self.id, self.cookie)
+    }
 }
 
 /// An RDMA device that was moved.
@@ -182,6 +192,7 @@ mod tests {
             lodging: Some(Lodging {
                 path: "/run/netns/p".to_owned(),
                 id: NetnsId(4026532281),
+                cookie: Some(4711),
                 boot: "b".to_owned(),
                 since: 5_000_000_000,
             }),

@@ -21,6 +21,7 @@ use crate::view::held::Owner;
 mod binding;
 mod count;
 mod everywhere;
+mod guids;
 mod set;
 mod show;
 mod trees;

@@ -4,7 +4,7 @@ use clap::error::{Error, ErrorKind};
 use clap::{ArgAction, Args};
 
 use super::binding::{self, Bind};
-use super::{plain, unselected};
+use super::{guids, plain, unselected};
 use crate::cli::words::WORDS;
 use crate::cli::{Context, Failure};
 use crate::kernel::netns_sysfs::NetnsSysfs;
@@ -161,6 +161,11 @@ impl Set {
         let (pf, vf) = selector::vf(sysfs, &self.vf).map_err(unselected)?;
         let word = quoted(&self.vf);
         let failed = |error| Failure::from(explain::vf_change::explain(&error, &word));
+        let _claims = match cx.dry_run {
+            true => Vec::new(),
+            false => guids::claim(cx, &wish)?,
+        };
+        guids::require_free(cx, vf, &wish)?;
         let change = change::plan(cx.host, &pf, vf, &wish, cx.force).map_err(failed)?;
         let unread = |error| unselected(SelectError::Sysfs(error));
         let identity = Identity::from(&wish);

@@ -226,6 +226,9 @@ impl Adding<'_, '_, '_> {
                 failure.msg
             ));
         }
+        if let Some(guid) = self.order.guid {
+            locks::clear_guid(host, guid);
+        }
         let _lock = locked(self.plugin, self.order.function);
         let release = Release {
             host,

@@ -86,14 +86,7 @@ fn require_whole(record: &VfRecord, netns: &Netns, settings: &Settings) -> Resul
         ));
     }
     match &record.lodging {
-        Some(lodging) if lodging.id != netns.id() => Err(wrong(
-            &format!(
-                "the VF was lent to {}, CNI_NETNS is {}",
-                lodging.id,
-                netns.id()
-            ),
-            "the namespace was made anew; DEL and ADD lend the VF to it",
-        )),
+        Some(lodging) if !lodging.is_in(netns) => Err(netns::made_anew("VF", lodging.id, netns)),
         _ => Ok(()),
     }
 }

@@ -11,7 +11,8 @@ use crate::kernel::Netns;
 use crate::netdev::on_function;
 use crate::plugins::attach_fault::attach;
 use crate::plugins::char_devices::Policy;
-use crate::plugins::{fault, netns};
+use crate::plugins::fault;
+use crate::plugins::logged::Logged;
 use crate::rdma::lease::{Attachment, locks};
 
 /// Takes the VF back from the container.
@@ -20,19 +21,9 @@ use crate::rdma::lease::{Attachment, locks};
 /// The first failure, after everything else was done: a repeat may help.
 pub fn del(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
     let (settings, trouble) = Settings::read_what_can_be(call, config);
-    plugin.log.set_debug(settings.debug);
-    if let Some(failure) = trouble {
-        plugin.log.warn(failure.msg);
-    }
-    let (netns, why_not) = netns::left(plugin.host, call);
-    if let Some(why_not) = why_not {
-        plugin.log.warn(why_not);
-    }
     let attachment = attachment(call, config);
     let store = VfStore::new(plugin.host);
-    if let Err(error) = store.folder().sweep() {
-        plugin.log.debug(fault::chain(&error));
-    }
+    let netns = plugin.begin_del(call, settings.debug, trouble, store.folder());
     locks::clear_adding(plugin.host, &attachment);
     let own = store.own(&attachment).unwrap_or_else(|error| {
         plugin.log.warn(fault::chain(&error));
@@ -45,6 +36,9 @@ pub fn del(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     }
     for entry in &own {
         let record = whole(entry, &settings);
+        if let Some(guid) = record.wanted.guid {
+            locks::clear_guid(plugin.host, guid);
+        }
         match end(plugin, &attachment, &record, netns.as_ref(), together) {
             Ok(()) => forget(plugin, &entry.name),
             Err(failure) => first = first.and(Err(failure)),

@@ -11,6 +11,7 @@ mod status;
 
 use super::attachment;
 use super::log::Log;
+use super::logged::Logged;
 use crate::cni::call::Env;
 use crate::cni::{Call, Config, Failure, Verbs};
 use crate::kernel::Host;
@@ -27,19 +28,6 @@ impl<'a> IbSriov<'a> {
     /// Works on `host` and reports to `log`; IPAM plugins are called with `env`.
     pub fn new(host: &'a Host, env: &'a Env, log: Log<'a>) -> Self {
         Self { host, env, log }
-    }
-
-    /// One call, with its beginning and its failure in the log.
-    fn logged<T>(
-        &mut self,
-        call: &Call,
-        config: &Config<'_>,
-        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        self.log.begin(self.host, call, config);
-        let result = work(self);
-        self.log.end(&result);
-        result
     }
 
     fn report(&mut self, notes: &[Note]) {
@@ -62,6 +50,12 @@ impl<'a> IbSriov<'a> {
                     .warn("the vendor's file does not read as it was written"),
             }
         }
+    }
+}
+
+impl<'a> Logged<'a> for IbSriov<'a> {
+    fn parts(&mut self) -> (&'a Host, &mut Log<'a>) {
+        (self.host, &mut self.log)
     }
 }
 

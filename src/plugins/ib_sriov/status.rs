@@ -5,11 +5,13 @@ use super::config::Settings;
 use crate::attachment::{VfStore, take};
 use crate::cni::ipam::{Ipam, Task};
 use crate::cni::{Call, Code, Config, Failure};
+use crate::pci::function;
 use crate::plugins::attach_fault::attach;
 use crate::plugins::{fault, mode};
 use crate::sriov::pf;
+use crate::types::PciAddr;
 
-/// Looks at the mode of the subsystem, at the VFs, at the folder of the records, and at IPAM.
+/// Looks at the mode of the subsystem, at the VFs and the PFs for virtual machines, at the folder of the records, and at IPAM.
 ///
 /// # Errors
 /// Code 50, or what the IPAM plugin answers.
@@ -24,7 +26,8 @@ pub fn status(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Res
         mode::require_exclusive(&mut home)?;
     }
     let pfs = pf::list(plugin.host.sysfs()).map_err(|error| unavailable(fault::sysfs(&error)))?;
-    if pfs.iter().all(|pf| pf.vfs.is_empty()) {
+    let whole = pfs.iter().map(|pf| pf.address).chain(settings.device);
+    if pfs.iter().all(|pf| pf.vfs.is_empty()) && !whole.into_iter().any(|it| is_vfio(plugin, it)) {
         return Err(Failure::new(Code::NOT_AVAILABLE, "this node has no VFs")
             .details("rdmactl vf create PF N makes some"));
     }
@@ -47,4 +50,10 @@ pub fn status(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Res
         })?;
     }
     Ok(())
+}
+
+/// Whether it is for a virtual machine, and can be given whole.
+fn is_vfio(plugin: &IbSriov<'_>, address: PciAddr) -> bool {
+    let found = function::read(plugin.host.sysfs(), address).ok().flatten();
+    found.and_then(|function| function.driver).as_deref() == Some(take::VFIO)
 }

@@ -107,14 +107,9 @@ fn require_whole(record: &Record, netns: &Netns, id: Option<&DeviceId>) -> Resul
         ));
     }
     match &record.lodging {
-        Some(lodging) if lodging.id != netns.id() => Err(wrong(
-            format!(
-                "the device was lent to {}, CNI_NETNS is {}",
-                lodging.id,
-                netns.id()
-            ),
-            "the namespace was made anew; DEL and ADD lend the device to it",
-        )),
+        Some(lodging) if !lodging.is_in(netns) => {
+            Err(netns::made_anew("device", lodging.id, netns))
+        }
         _ => Ok(()),
     }
 }

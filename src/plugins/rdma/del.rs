@@ -5,7 +5,8 @@ use super::{Rdma, attachment, device};
 use crate::cni::prev_result::PrevResult;
 use crate::cni::{Call, Config, Failure};
 use crate::kernel::{Conn, LockError, Netns};
-use crate::plugins::{fault, netns};
+use crate::plugins::fault;
+use crate::plugins::logged::Logged;
 use crate::rdma::RdmaError;
 use crate::rdma::lease::give_back::{self, Ending, Name};
 use crate::rdma::lease::locate::Search;
@@ -18,20 +19,10 @@ use crate::types::DeviceId;
 /// The first failure, after everything else was done: a device is still away, and a repeat may help.
 pub fn del(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<(), Failure> {
     let (settings, trouble) = Settings::read_what_can_be(call, config);
-    plugin.log.set_debug(settings.debug);
-    if let Some(failure) = trouble {
-        plugin.log.warn(failure.msg);
-    }
-    let (netns, why_not) = netns::left(plugin.host, call);
-    if let Some(why_not) = why_not {
-        plugin.log.warn(why_not);
-    }
     let attachment = attachment(call, config);
     let id: Option<DeviceId> = settings.device.parse().ok();
     let store = Store::new(plugin.host);
-    if let Err(error) = store.folder().sweep() {
-        plugin.log.debug(fault::chain(&error));
-    }
+    let netns = plugin.begin_del(call, settings.debug, trouble, store.folder());
     let own = store.own(&attachment, id.as_ref()).unwrap_or_else(|error| {
         plugin.log.warn(fault::chain(&error));
         Vec::new()

@@ -11,6 +11,7 @@ mod status;
 
 use super::attachment;
 use super::log::Log;
+use super::logged::Logged;
 use crate::cni::{Call, Config, Failure, Verbs};
 use crate::kernel::Host;
 
@@ -25,18 +26,11 @@ impl<'a> Rdma<'a> {
     pub fn new(host: &'a Host, log: Log<'a>) -> Self {
         Self { host, log }
     }
+}
 
-    /// One call, with its beginning and its failure in the log.
-    fn logged<T>(
-        &mut self,
-        call: &Call,
-        config: &Config<'_>,
-        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        self.log.begin(self.host, call, config);
-        let result = work(self);
-        self.log.end(&result);
-        result
+impl<'a> Logged<'a> for Rdma<'a> {
+    fn parts(&mut self) -> (&'a Host, &mut Log<'a>) {
+        (self.host, &mut self.log)
     }
 }
 

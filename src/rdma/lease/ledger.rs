@@ -101,6 +101,7 @@ pub(super) mod tests {
             lodging: index.map(|index| Lodging {
                 path: "/run/netns/p".to_owned(),
                 id: NetnsId(7),
+                cookie: None,
                 boot: boot.to_owned(),
                 index,
                 node_guid: None,

@@ -51,6 +51,7 @@ pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<Vec<Device>
         lodging: Some(Lodging {
             path: loan.netns.word().to_owned(),
             id: loan.netns.id(),
+            cookie: loan.netns.cookie(),
             boot: state::boot_id(host)?.ok_or(LeaseError::NoBootId)?,
             index: loan.device.index,
             node_guid: known_guid(loan.device),

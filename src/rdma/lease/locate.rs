@@ -63,7 +63,7 @@ impl Search<'_> {
         if let Some(device) = self.at_home(home, lodging)? {
             return Ok(Place::Home(device));
         }
-        let stranger = |netns: &Netns| lodging.is_some_and(|lodging| lodging.id != netns.id());
+        let stranger = |netns: &Netns| lodging.is_some_and(|lodging| !lodging.is_in(netns));
         if let Some(netns) = self.netns.filter(|netns| !stranger(netns))
             && (lodging.is_some() || !self.is_claimed()?)
             && let Some(device) = self.inside(netns, lodging)?
@@ -154,6 +154,10 @@ impl Search<'_> {
         let Ok(netns) = namespace.open(self.host) else {
             return Ok(None);
         };
+        // Another one has its number by now.
+        if lodging.is_some_and(|lodging| !lodging.is_in(&netns)) {
+            return Ok(None);
+        }
         let found = self.inside(&netns, lodging)?;
         Ok(found.map(|device| Place::Away(netns, device)))
     }

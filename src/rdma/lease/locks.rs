@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::record::Attachment;
 use crate::kernel::lock::{Lifetime, Patience};
 use crate::kernel::{Host, Lock, LockError};
-use crate::types::DeviceId;
+use crate::types::{DeviceId, Guid};
 
 /// How long a device is waited for: whoever has it moves one device and writes one file.
 pub const DEVICE_LIMIT: Duration = Duration::from_secs(10);
@@ -18,8 +18,11 @@ pub const NODE_LIMIT: Patience = Patience {
 
 /// The file that Go's `ib-sriov` locks around its whole work.
 const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";
+/// There while somebody waits for it; who shares it stands behind him.
+const TURN: &str = "/run/rdmactl/node.turn";
 const DEVICES: &str = "/run/rdmactl/device";
 const ADDING: &str = "/run/rdmactl/adding";
+const GUIDS: &str = "/run/rdmactl/guid";
 
 /// Keeps everybody else from working on one device.
 ///
@@ -48,11 +51,29 @@ pub fn clear_adding(host: &Host, attachment: &Attachment) {
     Lock::clear(host, &adding_path(attachment));
 }
 
+/// Keeps everybody else from giving this GUID to a VF, from the look at who has it until it is set.
+///
+/// # Errors
+/// [`LockError`].
+pub fn guid(host: &Host, guid: Guid) -> Result<Lock, LockError> {
+    Lock::acquire(host, &guid_path(guid), DEVICE_LIMIT, Lifetime::Removed)
+}
+
+fn guid_path(guid: Guid) -> String {
+    format!("{GUIDS}/{:016x}.lock", guid.value())
+}
+
+/// Removes what a killed ADD left of [`guid()`].
+pub fn clear_guid(host: &Host, guid: Guid) {
+    Lock::clear(host, &guid_path(guid));
+}
+
 /// Removes the files of locks that nobody has any more.
 pub fn sweep(host: &Host) {
-    for folder in [DEVICES, ADDING] {
+    for folder in [DEVICES, ADDING, GUIDS] {
         Lock::clear_all(host, folder);
     }
+    Lock::clear(host, TURN);
 }
 
 /// Keeps everybody else on the node from moving a device: a move renumbers character devices.
@@ -60,14 +81,14 @@ pub fn sweep(host: &Host) {
 /// # Errors
 /// [`LockError`].
 pub fn node(host: &Host) -> Result<Lock, LockError> {
-    Lock::acquire(host, NODE, NODE_LIMIT, Lifetime::Kept)
+    Lock::acquire_in_turn(host, NODE, TURN, NODE_LIMIT, Lifetime::Kept)
 }
 
 /// As [`node`], but together with others to whom it does not matter either which numbers the
-/// kernel gives; whoever minds waits until they are done.
+/// kernel gives; whoever minds waits until they are done, and no others after him begin.
 ///
 /// # Errors
 /// [`LockError`].
 pub fn node_shared(host: &Host) -> Result<Lock, LockError> {
-    Lock::share(host, NODE, NODE_LIMIT)
+    Lock::share_in_turn(host, NODE, TURN, NODE_LIMIT)
 }

@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod lend;
 pub mod locate;
 pub mod locks;
+pub mod lodging;
 pub mod naming;
 mod netdev;
 pub mod of_hook;

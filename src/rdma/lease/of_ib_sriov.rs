@@ -48,6 +48,7 @@ pub fn lease(bytes: &[u8]) -> Option<Record> {
         lodging: Some(Lodging {
             path: text(ours, "netns")?,
             id: NetnsId(ours.get("netnsInode")?.as_u64()?),
+            cookie: ours.get("netnsCookie").and_then(Value::as_u64),
             boot: text(ours, "bootID")?,
             index: first.index,
             node_guid: first.node_guid,

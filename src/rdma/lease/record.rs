@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use crate::kernel::netns::NetnsId;
 use crate::kernel::state::MAX_NAME;
 use crate::types::{DeviceId, Guid, IfName};
-use crate::wire::nldev::device::Device;
+
+pub use super::lodging::{Lodging, known_guid};
 
 /// Go's version of the format; ours adds keys to it.
 const VERSION: &str = "1.0";
@@ -49,21 +50,6 @@ pub enum Phase {
     Intent,
     /// The runtime was told that the container has it.
     Done,
-}
-
-/// The namespace a device was lent to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lodging {
-    /// The path the runtime gave.
-    pub path: String,
-    /// Its inode.
-    pub id: NetnsId,
-    /// The boot in which inode and index mean something.
-    pub boot: String,
-    /// RDMA index of the device.
-    pub index: u32,
-    /// Its node GUID, when it had one.
-    pub node_guid: Option<Guid>,
 }
 
 /// A further device of the same function, lent along with the first.
@@ -123,6 +109,9 @@ impl Record {
         if let Some(lodging) = &self.lodging {
             put("netns", lodging.path.as_str().into());
             put("netnsInode", lodging.id.0.into());
+            if let Some(cookie) = lodging.cookie {
+                put("netnsCookie", cookie.into());
+            }
             put("bootID", lodging.boot.as_str().into());
             put("rdmaIndex", lodging.index.into());
             if let Some(guid) = lodging.node_guid {
@@ -171,6 +160,7 @@ impl Record {
             Some(Lodging {
                 path: text("netns")?,
                 id: NetnsId(number("netnsInode")?),
+                cookie: number("netnsCookie"),
                 boot: text("bootID")?,
                 index: u32::try_from(number("rdmaIndex")?).ok()?,
                 node_guid: text("nodeGUID").and_then(|guid| guid.parse().ok()),
@@ -254,22 +244,10 @@ fn sibling(value: &Value) -> Option<Sibling> {
     })
 }
 
-impl Lodging {
-    /// Whether `device` is the one that was lent: an index is given out once in a life of ib_core,
-    /// and the GUID tells lives apart.
-    pub fn is_of(&self, device: &Device) -> bool {
-        self.index == device.index && self.node_guid == known_guid(device)
-    }
-}
-
-/// The GUID of a device, if it says anything: fresh VFs have none.
-pub fn known_guid(device: &Device) -> Option<Guid> {
-    device.node_guid.filter(|guid| guid.is_assignable())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::nldev::device::Device;
     use proptest::prelude::*;
 
     fn record() -> Record {
@@ -286,6 +264,7 @@ mod tests {
             lodging: Some(Lodging {
                 path: "/run/netns/p".to_owned(),
                 id: NetnsId(4026532281),
+                cookie: Some(4711),
                 boot: "b".to_owned(),
                 index: 3,
                 node_guid: Some(Guid::new(7)),

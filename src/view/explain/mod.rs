@@ -2,6 +2,7 @@
 
 pub mod binding;
 mod blockers;
+pub mod causes;
 mod device;
 mod gaps;
 pub mod installation;

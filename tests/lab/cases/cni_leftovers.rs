@@ -66,6 +66,7 @@ fn a_node_made_whole(lab: &Lab) {
         &cni_call::config(&lab.vf(2)),
     )
     .ok();
+    let number = dies.inode();
     drop(dies);
     let conf = config(&lab.vf(3));
     lab.sh(&format!(
@@ -75,6 +76,11 @@ fn a_node_made_whole(lab: &Lab) {
     .fails(137);
     lab.sh(&format!("echo '{{' > {}/junk", cni_call::STATE))
         .ok();
+    // What a writer left that was killed, and that of one who lives.
+    lab.sh("for each in rdma ib-sriov; do touch /var/lib/cni/$each/.99999999.0.tmp /var/lib/cni/$each/.1.0.tmp; done")
+        .ok();
+    // A new container has the number of the dead one's namespace: that makes nobody live again.
+    let numbers = lab.netns_numbered(number);
 
     let mut seen = standings(lab);
     seen.sort();
@@ -92,7 +98,9 @@ fn a_node_made_whole(lab: &Lab) {
         .ok()
         .stdout_has("container alive ifname eth0 device")
         .stdout_has("netns lives");
-    let files = lab.sh("ls /var/lib/cni/*").ok().stdout;
+    lab.rdmactl(&["doctor"])
+        .stdout_has("that namespace is gone");
+    let files = lab.sh("ls -A /var/lib/cni/*").ok().stdout;
     lab.rdmactl(&["--dry-run", "cni", "gc"])
         .ok()
         .stdout_has("would bring")
@@ -100,10 +108,14 @@ fn a_node_made_whole(lab: &Lab) {
             "of container killed home and remove /var/lib/cni/ib-sriov/killed-eth0 (half-done)",
         )
         .stdout_lacks("alive");
-    lab.sh("ls /var/lib/cni/*").ok().stdout_is(&files);
+    lab.sh("ls -A /var/lib/cni/*").ok().stdout_is(&files);
 
     lab.rdmactl(&["cni", "gc"]).ok().stdout_has("ended");
+    drop(numbers);
     assert_eq!(standings(lab), ["ib-sriov alive held"]);
+    lab.sh("cd /var/lib/cni; ls -A rdma ib-sriov; rm */.1.0.tmp")
+        .ok()
+        .stdout_is("ib-sriov:\n.1.0.tmp\nalive-eth0\n\nrdma:\n.1.0.tmp\n");
     assert_eq!(cni_call::inside(lab, "lives").len(), 1);
     ib("DEL", "alive", "/run/netns/lives", 0).ok();
     for (index, before) in (0..).zip(&before) {

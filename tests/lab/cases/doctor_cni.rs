@@ -136,7 +136,7 @@ fn devices_that_were_left(lab: &Lab) {
     assert!(doctor(lab, &["leases"]).1.is_empty());
     drop(pod);
     let said = doctor(lab, &["leases"]);
-    let record = said.has("leases.orphan", "no namespace has this number")["about"].clone();
+    let record = said.has("leases.orphan", "that namespace is gone")["about"].clone();
     let record = record.as_str().unwrap();
     said.mends("leases.orphan", "/run/netns/pod", &format!("rm {record}"));
     lab.sh(&format!("echo '{{' > {record}")).ok();

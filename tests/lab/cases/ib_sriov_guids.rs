@@ -1,11 +1,15 @@
 //! The GUID that a VF of `ib-sriov` goes by: each policy, with and without one of its own, and no GUID twice.
 
+use std::path::Path;
+use std::thread;
+
 use serde_json::{Value, json};
 
 use super::cni_call::{refused, with, without};
 use super::ib_sriov::*;
+use crate::adapter::until;
 use crate::case::{Case, case};
-use crate::handle::Lab;
+use crate::handle::{FACES, Lab};
 use crate::output::Output;
 use crate::pci;
 
@@ -174,9 +178,27 @@ fn i15_no_guid_twice(lab: &Lab) {
         refused(answer, 102, guid);
         assert!(code.contains("details"), "{code}");
     }
+    // Nor does a person get one of them for another VF.
+    let second = lab.vf(1);
+    let by_hand = |guid: &str| lab.rdmactl(&["vf", "set", &second, "guid", guid]);
+    by_hand(GUID)
+        .fails(1)
+        .stderr_has("gets it back when its container ends (record lab-container-eth0)")
+        .stderr_has("choose another");
+    by_hand(lent).fails(1).stderr_has("is taken");
     untouched_but_records(lab, &before[1]);
     call(lab, "DEL", POD, &asking(lab, 0, lent)).ok();
     assert_eq!(port_guid(lab, 0), GUID);
+    // One that an ADD is about to give: a person waits, and is refused.
+    thread::scope(|scope| {
+        let adding = scope.spawn(|| add_slowly(lab, &asking(lab, 0, lent)));
+        let file = Path::new("/run/rdmactl/guid/02000000000000bb.lock");
+        until("the ADD has the GUID to itself", || file.exists()).unwrap();
+        by_hand(lent).fails(1).stderr_has("is taken");
+        adding.join().unwrap().ok();
+    });
+    assert_eq!(as_it_is(lab, 1), before[1]);
+    call(lab, "DEL", POD, &asking(lab, 0, lent)).ok();
     // It is free again.
     other(lab, "ADD", "/run/netns/pod2", &asking(lab, 1, lent)).ok();
     other(lab, "DEL", "/run/netns/pod2", &asking(lab, 1, lent)).ok();
@@ -184,6 +206,14 @@ fn i15_no_guid_twice(lab: &Lab) {
     lab.rdmactl(&["vf", "rebind", &lab.vf(0)]).ok();
     untouched(0);
     untouched(1);
+}
+
+/// An ADD that waits a tenth of a second before each message to the kernel.
+fn add_slowly(lab: &Lab, conf: &Value) -> Output {
+    lab.sh(&format!(
+        "export CNI_COMMAND=ADD CNI_CONTAINERID=lab-container CNI_IFNAME=eth0 CNI_NETNS={POD} CNI_PATH=/x
+         strace -f -o /dev/null -e trace=sendto -e inject=sendto:delay_enter=100000 {FACES}/ib-sriov <<'END'\n{conf}\nEND"
+    ))
 }
 
 #[track_caller]

@@ -79,6 +79,20 @@ fn vfio_i8_i16_i22_isolation_guids_and_owner(lab: &Lab) {
     call(lab, "DEL", POD, &conf).ok();
     is_as_it_was(lab, 1, &before);
 
+    // Its container died, and another one's namespace has the number: the VF is free.
+    let conf = config(&vf);
+    let dies = lab.netns("dies");
+    let number = dies.inode();
+    call(lab, "ADD", "/run/netns/dies", &conf).ok();
+    drop(dies);
+    let numbers = lab.netns_numbered(number);
+    let env = [("CNI_NETNS", POD), ("CNI_CONTAINERID", "second")];
+    for verb in ["ADD", "DEL"] {
+        lab.cni("ib-sriov", verb, &env, &conf.to_string()).ok();
+    }
+    is_as_it_was(lab, 1, &before);
+    drop(numbers);
+
     set("00:00:00:00:00:00:00:00", "00:00:00:00:00:00:00:00");
     lab.rdmactl(&["vf", "rebind", &vf, "--driver", "mlx5_core"])
         .ok();
@@ -86,6 +100,55 @@ fn vfio_i8_i16_i22_isolation_guids_and_owner(lab: &Lab) {
         pci::rdma(&vf).is_some() && pci::netdev(&vf).is_some()
     })
     .unwrap();
+    a_whole_pf(lab);
     lab.sh("rmmod vfio_pci vfio_iommu_type1; rm -rf /run/lab/ipam")
+        .ok();
+}
+
+/// Nothing of it can be changed; but it has one owner, on record until DEL or GC.
+fn a_whole_pf(lab: &Lab) {
+    let pf = lab.pf();
+    let driver = || pci::target(pci::device(&pf).join("driver"));
+    let own = driver().expect("the PF has a driver");
+    let bind = |to: &str| {
+        lab.sh(&format!(
+            "cd /sys/bus/pci; echo {to} > devices/{pf}/driver_override
+             echo {pf} > devices/{pf}/driver/unbind && echo {pf} > drivers_probe && echo > devices/{pf}/driver_override"
+        ))
+        .ok();
+    };
+    let conf = with("cniVersion", json!("1.1.0"), config(&pf));
+    refused(call(lab, "ADD", POD, &conf), 7, "requires vfioPciMode");
+    let count = lab
+        .exec(&format!("cat /sys/bus/pci/devices/{pf}/sriov_numvfs"))
+        .ok();
+    lab.sh(&format!("echo 0 > /sys/bus/pci/devices/{pf}/sriov_numvfs"))
+        .ok();
+    call(lab, "STATUS", "", &conf)
+        .fails(1)
+        .stdout_has("this node has no VFs");
+    bind("vfio-pci");
+    call(lab, "STATUS", "", &conf).ok();
+    let none = with("cni.dev/valid-attachments", json!([]), conf.clone());
+    for (verb, end) in [("DEL", &conf), ("GC", &none)] {
+        let added = call(lab, "ADD", POD, &conf).ok().json();
+        assert_eq!(added["interfaces"][0]["pciID"], pf);
+        let checked = with("prevResult", added, conf.clone());
+        call(lab, "CHECK", POD, &checked).ok().stdout_is("");
+        let second = [
+            ("CNI_NETNS", "/run/netns/other"),
+            ("CNI_CONTAINERID", "second"),
+        ];
+        let answer = lab.cni("ib-sriov", "ADD", &second, &conf.to_string());
+        refused(answer, 102, "belongs to container lab-container");
+        lab.cni("ib-sriov", "DEL", &second, &conf.to_string()).ok();
+        call(lab, verb, POD, end).ok().stdout_is("");
+        assert_eq!(pci::names(STATE), Vec::<String>::new(), "after {verb}");
+        refused(call(lab, "CHECK", POD, &checked), 105, "no record");
+        call(lab, "DEL", POD, &conf).ok();
+        assert_eq!(driver().as_deref(), Some("vfio-pci"));
+    }
+    bind(&own);
+    lab.rdmactl(&["vf", "create", &pf, count.stdout.trim()])
         .ok();
 }

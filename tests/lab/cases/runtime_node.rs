@@ -142,6 +142,21 @@ impl<'a> Node<'a> {
         names
     }
 
+    /// The address that was given out last, whether it is still or not.
+    pub(super) fn last_address(&self) -> String {
+        fs::read_to_string(format!("{LEASES}/rnet/last_reserved_ip.0")).unwrap_or_default()
+    }
+
+    /// The calls of our plugin before which a killed ADD is of interest: the container has something, and it has all but
+    /// the last word of it, an address too.
+    pub(super) fn ends_of_add(network: Network) -> [(&'static str, u32); 2] {
+        match network {
+            // The record is written anew when the driver was bound, and at the end.
+            Network::IbSriov => [("sendto", 4), ("rename", 2)],
+            _ => [("sendto", 4), ("rename", 1)],
+        }
+    }
+
     /// Of plugins that nobody calls any more.
     pub(super) fn forget_leases(&self) {
         for lease in self.leases() {

@@ -102,6 +102,18 @@ fn by_ctr(lab: &Lab, network: Network) {
     lab.sh("ctr container rm listing sleeping 2>/dev/null; true")
         .ok();
 
+    // Our plugin is killed when the container has its address: ctr calls DEL, and that releases both.
+    let address = node.last_address();
+    let (call, n) = Node::ends_of_add(network)[1];
+    node.kill_next("ADD", call, n);
+    assert!(ctr(lab, "cut", "/bin/ls /").status != 0);
+    node.was_killed();
+    assert_ne!(node.last_address(), address, "it had an address");
+    // It leaves the container itself, which was made but not begun.
+    lab.sh("ctr task delete -f cut; ctr container rm cut; true")
+        .ok();
+    node.is_whole_after("an ADD that was killed");
+
     // The runtime itself is killed: nobody calls DEL. The next ADD of the VF brings it home first, and so does gc.
     let waits = ctr_in_the_background(lab, "orphan");
     drop(waits);
@@ -210,10 +222,15 @@ fn by_cri(lab: &Lab, network: Network) {
         node.is_whole_after("a pod whose namespace was removed");
     }
 
-    node.kill_next("ADD", "sendto", 4);
-    cri(lab, "runp killed").fails(1);
-    node.was_killed();
-    node.is_whole_after("an ADD that was killed");
+    let mut address = String::new();
+    for (call, n) in Node::ends_of_add(network) {
+        address = node.last_address();
+        node.kill_next("ADD", call, n);
+        cri(lab, "runp killed").fails(1);
+        node.was_killed();
+        node.is_whole_after("an ADD that was killed");
+    }
+    assert_ne!(node.last_address(), address, "it had an address");
 
     let pod = up("killed");
     node.kill_next("DEL", "sendto", 3);
@@ -293,11 +310,16 @@ fn by_podman(lab: &Lab, network: Network) {
     collect();
     node.is_whole_after("a container whose namespace was removed");
 
-    node.kill_next("ADD", "sendto", 4);
-    assert!(run("cut").status != 0);
-    node.was_killed();
-    remove("cut").ok();
-    node.is_whole_after("an ADD that was killed");
+    let mut address = String::new();
+    for (call, n) in Node::ends_of_add(network) {
+        address = node.last_address();
+        node.kill_next("ADD", call, n);
+        assert!(run("cut").status != 0);
+        node.was_killed();
+        remove("cut").ok();
+        node.is_whole_after("an ADD that was killed");
+    }
+    assert_ne!(node.last_address(), address, "it had an address");
 
     run("half").ok();
     node.kill_next("DEL", "sendto", 3);
