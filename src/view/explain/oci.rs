@@ -1,6 +1,9 @@
 //! Why a container did not get its devices, where neither kernel nor namespace says it.
 
+use std::io::ErrorKind;
+
 use super::Explanation;
+use crate::kernel::{FileError, LockError};
 use crate::oci::{HookError, StateError};
 use crate::pci::device::Presence;
 use crate::rdma::lease::LeaseError;
@@ -18,6 +21,9 @@ pub fn hook(error: &HookError) -> Explanation {
             "the record was kept".to_owned(),
             "rdmactl cni gc, when the container is gone".to_owned(),
         ),
+        HookError::Lease(LeaseError::Lock(LockError::File(error)) | LeaseError::File(error))
+        | HookError::Lock(LockError::File(error))
+        | HookError::File(error) => return file(error),
         HookError::Lease(error) => return super::lease(error),
         HookError::NotExclusive(mode) => (
             match mode {
@@ -55,11 +61,11 @@ pub fn hook(error: &HookError) -> Explanation {
             "the document says which program the hooks call".to_owned(),
             "name it: rdmactl cdi generate --program /usr/sbin/rdmactl".to_owned(),
         ),
-        HookError::Lock(_) => (
+        HookError::Lock(LockError::Busy { .. }) => (
             "a hook, a CNI plugin or a reclaim works on the device".to_owned(),
             "start the container again when it has ended".to_owned(),
         ),
-        HookError::Rdma(_) | HookError::Netns(_) | HookError::File(_) | HookError::Sysfs(_) => {
+        HookError::Rdma(_) | HookError::Netns(_) | HookError::Sysfs(_) => {
             return Explanation::of(format!("error: {error}"));
         }
     };
@@ -67,6 +73,30 @@ pub fn hook(error: &HookError) -> Explanation {
         headline: format!("error: {error}"),
         cause: Some(cause),
         cure: Some(cure),
+    }
+}
+
+/// Records, locks and documents are root's files.
+fn file(error: &FileError) -> Explanation {
+    let (cause, cure) = match error.source.kind() {
+        ErrorKind::PermissionDenied => (
+            Some("only root may write there"),
+            Some("run the command as root on the host".to_owned()),
+        ),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (
+            Some("something that is no folder is in its way"),
+            Some(format!("namei {}    # shows what", error.path.display())),
+        ),
+        ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem => (
+            None,
+            Some("findmnt /run /var/lib; df /run /var/lib".to_owned()),
+        ),
+        _ => (None, None),
+    };
+    Explanation {
+        headline: format!("error: {error}: {}", error.source),
+        cause: cause.map(str::to_owned),
+        cure,
     }
 }
 

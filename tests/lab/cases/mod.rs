@@ -50,6 +50,7 @@ mod link;
 mod link_delete;
 mod monitor;
 mod oci_cdi;
+mod oci_docker;
 mod oci_hook;
 mod oci_podman;
 mod parity;
@@ -179,6 +180,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("runtimes", runtimes::cases()),
         ("oci_hook", oci_hook::cases()),
         ("oci_cdi", oci_cdi::cases()),
+        ("oci_docker", oci_docker::cases()),
         ("oci_podman", oci_podman::cases()),
     ]
     .into_iter()
