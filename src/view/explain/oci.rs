@@ -1,9 +1,7 @@
 //! Why a container did not get its devices, where neither kernel nor namespace says it.
 
-use std::io::ErrorKind;
-
 use super::Explanation;
-use crate::kernel::{FileError, LockError};
+use crate::kernel::LockError;
 use crate::oci::{HookError, StateError};
 use crate::pci::device::Presence;
 use crate::rdma::lease::LeaseError;
@@ -21,9 +19,9 @@ pub fn hook(error: &HookError) -> Explanation {
             "the record was kept".to_owned(),
             "rdmactl cni gc, when the container is gone".to_owned(),
         ),
-        HookError::Lease(LeaseError::Lock(LockError::File(error)) | LeaseError::File(error))
-        | HookError::Lock(LockError::File(error))
-        | HookError::File(error) => return file(error),
+        HookError::Lock(LockError::File(error)) | HookError::File(error) => {
+            return super::lease::file(error);
+        }
         HookError::Lease(error) => return super::lease(error),
         HookError::NotExclusive(mode) => (
             match mode {
@@ -73,30 +71,6 @@ pub fn hook(error: &HookError) -> Explanation {
         headline: format!("error: {error}"),
         cause: Some(cause),
         cure: Some(cure),
-    }
-}
-
-/// Records, locks and documents are root's files.
-fn file(error: &FileError) -> Explanation {
-    let (cause, cure) = match error.source.kind() {
-        ErrorKind::PermissionDenied => (
-            Some("only root may write there"),
-            Some("run the command as root on the host".to_owned()),
-        ),
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (
-            Some("something that is no folder is in its way"),
-            Some(format!("namei {}    # shows what", error.path.display())),
-        ),
-        ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem => (
-            None,
-            Some("findmnt /run /var/lib; df /run /var/lib".to_owned()),
-        ),
-        _ => (None, None),
-    };
-    Explanation {
-        headline: format!("error: {error}: {}", error.source),
-        cause: cause.map(str::to_owned),
-        cure,
     }
 }
 
