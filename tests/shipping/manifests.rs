@@ -169,25 +169,36 @@ fn a_workload_fits_together() {
     }
 }
 
-/// The check is one: a key that no version knows does not pass.
+/// The check is one: no key, value or kind passes that no version knows.
 #[test]
 fn what_the_schemas_do_not_know_is_refused() {
-    let folder = scratch();
-    let text = fs::read_to_string(format!("{TREE}/deployment/base/daemonset.yaml")).unwrap();
-    let wrong = text.replace("readOnlyRootFilesystem", "readOnlyRootFileSystem");
-    assert_ne!(text, wrong);
-    fs::write(folder.path().join("daemonset.yaml"), wrong).unwrap();
-    fs::copy(
-        format!("{TREE}/deployment/base/kustomization.yaml"),
-        folder.path().join("kustomization.yaml"),
-    )
-    .unwrap();
-    let said = run(&[
-        "tests/shipping/manifests.sh",
-        folder.path().to_str().unwrap(),
-    ]);
-    assert!(
-        !said.ok && said.stderr.contains("readOnlyRootFileSystem"),
-        "{said:?}"
-    );
+    let base = |file: &str| fs::read_to_string(format!("{TREE}/deployment/base/{file}")).unwrap();
+    let broken = [
+        ("readOnlyRootFilesystem", "readOnlyRootFileSystem"),
+        ("privileged: false", "privileged: \"no\""),
+        ("path: /opt/cni/bin\n", "paths: /opt/cni/bin\n"),
+        ("kind: DaemonSet", "kind: DaemonSett"),
+    ];
+    let folders = broken.map(|(right, wrong)| {
+        let folder = scratch();
+        let text = base("daemonset.yaml").replace(right, wrong);
+        assert!(text.contains(wrong), "{right}");
+        fs::write(folder.path().join("daemonset.yaml"), text).unwrap();
+        let kustomization = base("kustomization.yaml").replace("true", "false");
+        fs::write(folder.path().join("kustomization.yaml"), kustomization).unwrap();
+        folder
+    });
+    let paths = folders
+        .each_ref()
+        .map(|folder| folder.path().to_str().unwrap());
+    let said = run(&[&["tests/shipping/manifests.sh"], &paths[..]].concat());
+    assert!(!said.ok, "{said:?}");
+    for what in [
+        "readOnlyRootFileSystem",
+        "'no'",
+        "'path' is a required",
+        "DaemonSett",
+    ] {
+        assert!(said.stderr.contains(what), "{what}: {said:?}");
+    }
 }

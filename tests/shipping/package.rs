@@ -32,7 +32,14 @@ fn comes_and_goes(builder: &str, examine: &str, install: [&str; 2], ask: &str, r
          systemctl enable --quiet rdmactl-netns.service
          mkdir -p /var/lib/cni/rdma
          touch /var/lib/cni/rdma/net-container-eth0
+         # What the administrator wrote, and what offers devices by the program's place; another program's stays.
+         mkdir -p /etc/rdmactl /etc/systemd/system/rdmactl-provision.service.d /run/cdi
+         echo 'version = 1' >/etc/rdmactl/provision.toml
+         echo '[Unit]' >/etc/systemd/system/rdmactl-provision.service.d/ours.conf
+         echo '{{\"path\":\"/usr/sbin/rdmactl\"}}' >/run/cdi/rdmactl.io-rdma.json
+         echo '{{}}' >/run/cdi/other.json
          {new}
+         test -e /run/cdi/rdmactl.io-rdma.json
          test -e $wanted
          test \"$({ask})\" = {VERSION}
          test \"$(rdmactl -V)\" = \"rdmactl {VERSION}\"
@@ -43,7 +50,12 @@ fn comes_and_goes(builder: &str, examine: &str, install: [&str; 2], ask: &str, r
              bash -c \". /usr/share/bash-completion/completions/$name; complete -p $name\"
              test -e /usr/share/fish/vendor_completions.d/$name.fish
          done
-         {remove}
+         {remove} 2>$folder/told || {{ cat $folder/told >&2; false; }}
+         # It is said that a container has a device; its runtime is offered none any more.
+         grep -q 'containers have devices on record' $folder/told
+         test \"$(ls /run/cdi)\" = other.json
+         grep -q 'version = 1' /etc/rdmactl/provision.toml
+         rm -r /etc/rdmactl /etc/systemd/system/rdmactl-provision.service.d
          # No boot looks for a unit that is gone; the record is the container's, who still runs.
          test ! -L $wanted
          rm /var/lib/cni/rdma/net-container-eth0
@@ -72,7 +84,7 @@ fn debian() {
             &format!("dpkg -i $folder/rdmactl_{VERSION}_*.deb; dpkg -V rdmactl"),
         ],
         "dpkg-query -W -f '${Version}' rdmactl",
-        "dpkg -r rdmactl; dpkg -P rdmactl",
+        "{ dpkg -r rdmactl && dpkg -P rdmactl; }",
     );
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::manifests::{of_kind, own, rendered, rendered_since};
-use crate::root::{BINARY, run, scratch};
+use crate::root::{BINARY, TREE, run, scratch};
 
 const OVERLAY: &str = "deployment/overlays/provision";
 
@@ -139,6 +139,26 @@ fn the_document_of_the_nodes_is_sound() {
     let said =
         "error: /etc/rdmactl/provision.toml:17:1: no PF on this host is the one that is meant";
     assert!(!missed.ok && missed.stderr.contains(said), "{missed:?}");
+}
+
+/// The lab runs containers as these DaemonSets have them, where nothing can render (`node_image::`).
+#[test]
+fn the_lab_has_what_is_rendered() {
+    let objects = rendered_since(&["deployment/overlays/both", OVERLAY]);
+    let sets: Value = of_kind(&objects, "DaemonSet")
+        .into_iter()
+        .cloned()
+        .collect();
+    let path = format!("{TREE}/tests/fixtures/daemon-sets.json");
+    if std::env::var_os("UPDATE").is_some() {
+        let text = serde_json::to_string_pretty(&sets).unwrap();
+        fs::write(&path, text + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(
+        kept, sets,
+        "it is not as it is rendered: UPDATE=1 cargo test --test shipping the_lab_has"
+    );
 }
 
 /// Beside the plugins, with a document of one's own, as deployment/README.md has it: they stay as modest as they are.

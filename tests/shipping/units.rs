@@ -14,7 +14,14 @@ const NEEDS: [(&str, &str); 3] = [
     ("kubelet.service", "After=containerd.service"),
 ];
 
-/// Has systemd look at both units, changed by `edit`, with the others at hand.
+/// Those of the packages.
+const UNITS: [&str; 3] = [
+    "rdmactl-netns.service",
+    "rdmactl-provision.service",
+    "rdmactl-cdi.service",
+];
+
+/// Has systemd look at them, changed by `edit`, with the others at hand.
 fn verified(folder: &Path, edit: impl Fn(&str) -> String) -> Said {
     for (name, head) in NEEDS {
         let text = format!(
@@ -22,7 +29,7 @@ fn verified(folder: &Path, edit: impl Fn(&str) -> String) -> Said {
         );
         std::fs::write(folder.join(name), text).unwrap();
     }
-    for name in ["rdmactl-netns.service", "rdmactl-provision.service"] {
+    for name in UNITS {
         let text = std::fs::read_to_string(format!("{TREE}/packaging/systemd/{name}")).unwrap();
         std::fs::write(folder.join(name), edit(&text)).unwrap();
     }
@@ -37,7 +44,8 @@ fn verified(folder: &Path, edit: impl Fn(&str) -> String) -> Said {
              cp {folder}/*.service /etc/systemd/system/
              cd /etc/systemd/system
              systemctl --quiet enable *.service
-             systemd-analyze verify --man=no rdmactl-netns.service rdmactl-provision.service {} multi-user.target",
+             systemd-analyze verify --man=no {} {} multi-user.target",
+            UNITS.join(" "),
             NEEDS.map(|(name, _)| name).join(" ")
         ),
     ])
@@ -59,20 +67,54 @@ fn no_mistake_and_no_cycle() {
     assert!(wrong.stderr.contains("Unknown key"), "{wrong:?}");
 }
 
+/// What stands behind this key in a unit.
+fn words(unit: &str, key: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("{TREE}/packaging/systemd/{unit}")).unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix(key));
+    lines
+        .flat_map(str::split_whitespace)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// All units of the tree are looked at, and packed.
+#[test]
+fn they_are_all_there() {
+    let mut names: Vec<String> = std::fs::read_dir(format!("{TREE}/packaging/systemd"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut wanted = UNITS;
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+}
+
+/// The document is written when there are VFs, and read when containers start.
+#[test]
+fn devices_are_offered_between_vfs_and_containers() {
+    let unit = "rdmactl-cdi.service";
+    let provision = "rdmactl-provision.service".to_owned();
+    assert!(words(unit, "After=").contains(&provision));
+    // What makes other VFs later has the document written anew.
+    assert_eq!(words(unit, "PartOf="), [provision]);
+    let before = words(unit, "Before=");
+    for name in [
+        "docker.service",
+        "podman-restart.service",
+        "kubelet.service",
+    ] {
+        assert!(before.iter().any(|word| word == name), "{name}");
+    }
+    for key in ["Requires=", "RequiredBy=", "BindsTo="] {
+        assert!(words(unit, key).is_empty(), "{key}");
+    }
+}
+
 /// What is in front of the unit, and what waits for it.
 #[test]
 fn between_drivers_and_those_who_need_them() {
-    let text = std::fs::read_to_string(format!(
-        "{TREE}/packaging/systemd/rdmactl-provision.service"
-    ))
-    .unwrap();
-    let words = |key: &str| -> Vec<String> {
-        let lines = text.lines().filter_map(|line| line.strip_prefix(key));
-        lines
-            .flat_map(str::split_whitespace)
-            .map(str::to_owned)
-            .collect()
-    };
+    let words = |key: &str| words("rdmactl-provision.service", key);
     let has = |key: &str, names: &[&str]| {
         let words = words(key);
         for name in names {

@@ -1,6 +1,7 @@
 //! Why a container did not get its devices, where neither kernel nor namespace says it.
 
 use super::Explanation;
+use crate::kernel::LockError;
 use crate::oci::{HookError, StateError};
 use crate::pci::device::Presence;
 use crate::rdma::lease::LeaseError;
@@ -18,6 +19,9 @@ pub fn hook(error: &HookError) -> Explanation {
             "the record was kept".to_owned(),
             "rdmactl cni gc, when the container is gone".to_owned(),
         ),
+        HookError::Lock(LockError::File(error)) | HookError::File(error) => {
+            return super::lease::file(error);
+        }
         HookError::Lease(error) => return super::lease(error),
         HookError::NotExclusive(mode) => (
             match mode {
@@ -55,11 +59,11 @@ pub fn hook(error: &HookError) -> Explanation {
             "the document says which program the hooks call".to_owned(),
             "name it: rdmactl cdi generate --program /usr/sbin/rdmactl".to_owned(),
         ),
-        HookError::Lock(_) => (
+        HookError::Lock(LockError::Busy { .. }) => (
             "a hook, a CNI plugin or a reclaim works on the device".to_owned(),
             "start the container again when it has ended".to_owned(),
         ),
-        HookError::Rdma(_) | HookError::Netns(_) | HookError::File(_) | HookError::Sysfs(_) => {
+        HookError::Rdma(_) | HookError::Netns(_) | HookError::Sysfs(_) => {
             return Explanation::of(format!("error: {error}"));
         }
     };

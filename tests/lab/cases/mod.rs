@@ -49,7 +49,9 @@ mod lab_itself;
 mod link;
 mod link_delete;
 mod monitor;
+mod node_image;
 mod oci_cdi;
+mod oci_docker;
 mod oci_hook;
 mod oci_podman;
 mod parity;
@@ -178,7 +180,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("cni_rdma_rows", cni_rdma_rows::cases()),
         ("runtimes", runtimes::cases()),
         ("oci_hook", oci_hook::cases()),
+        ("node_image", node_image::cases()),
         ("oci_cdi", oci_cdi::cases()),
+        ("oci_docker", oci_docker::cases()),
         ("oci_podman", oci_podman::cases()),
     ]
     .into_iter()

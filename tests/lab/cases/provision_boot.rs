@@ -23,9 +23,10 @@ const DOCUMENT: &str = "/etc/rdmactl/provision.toml";
 const MODPROBE: &str = "/etc/modprobe.d/rdmactl.conf";
 const PROVISION: &str = "rdmactl-provision.service";
 const NETNS: &str = "rdmactl-netns.service";
+const CDI: &str = "rdmactl-cdi.service";
 
 /// The units as they are shipped.
-const UNITS: [(&str, &str); 2] = [
+const UNITS: [(&str, &str); 3] = [
     (
         PROVISION,
         include_str!("../../../packaging/systemd/rdmactl-provision.service"),
@@ -33,6 +34,10 @@ const UNITS: [(&str, &str); 2] = [
     (
         NETNS,
         include_str!("../../../packaging/systemd/rdmactl-netns.service"),
+    ),
+    (
+        CDI,
+        include_str!("../../../packaging/systemd/rdmactl-cdi.service"),
     ),
 ];
 
@@ -99,7 +104,7 @@ fn install(lab: &Lab) {
     fs::write("/etc/modprobe.d/lab.conf", none).expect("modules not to load");
     let needs = NEEDS.map(|(name, _)| name).join(" ");
     lab.sh(&format!(
-        "systemctl daemon-reload && systemctl enable lab-adapter.service {PROVISION} {needs}"
+        "systemctl daemon-reload && systemctl enable lab-adapter.service {PROVISION} {CDI} {needs}"
     ))
     .ok();
 }
@@ -180,6 +185,10 @@ fn each_time(lab: &Lab) {
         }
         assert_eq!(lines.next(), None, "{name}: {seen}");
     }
+    offered(lab, VFS);
+    let told = |unit, name| property(lab, unit, name).parse::<u64>().expect("a time");
+    let written = told(CDI, "ExecMainExitTimestampMonotonic");
+    assert!(written < told("containerd.service", "ExecMainStartTimestampMonotonic"));
     lab.exec("rdmactl provision plan").ok().stdout_is("");
     lab.exec("rdmactl provision status").ok();
     let warned = lab.exec("journalctl --boot --priority warning --output cat");
@@ -192,6 +201,18 @@ fn each_time(lab: &Lab) {
     assert_ne!(read("first"), boot);
     // The mode is there from the loading of ib_core on: there was nothing to write or to set.
     assert!(!said.contains("netns"), "{said}");
+}
+
+/// So many devices are in the document that podman and Docker read.
+fn offered(lab: &Lab, wanted: usize) {
+    assert_eq!(
+        property(lab, CDI, "Result"),
+        "success",
+        "{}",
+        journal(lab, CDI)
+    );
+    let document = lab.exec("cat /run/cdi/rdmactl.io-rdma.json").ok().json();
+    assert_eq!(document["devices"].as_array().map(Vec::len), Some(wanted));
 }
 
 /// Seconds since the kernel started.
