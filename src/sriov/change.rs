@@ -1,5 +1,7 @@
 //! `Change`: the steps that give a VF what is wished for, and the way they go.
 
+use std::time::Duration;
+
 use super::carrying_out;
 use super::failed::Failed;
 use super::guid_holder::{self, Holder};
@@ -30,6 +32,8 @@ pub struct Change {
     pub way: Way,
     /// What is not so yet, in the order it is done.
     pub steps: Vec<Step>,
+    /// How long the PF may take over each over its network interface; `None` waits for ever. It costs a fork.
+    pub limit: Option<Duration>,
 }
 
 /// How a PF takes the settings of its VFs.
@@ -192,6 +196,7 @@ fn plan_after(
         layer,
         way,
         steps,
+        limit: None,
     })
 }
 
@@ -239,7 +244,7 @@ pub fn apply(
     if !matches!(change.way, Way::Ipoib) {
         return carrying_out::all(host, &change, notes);
     }
-    let Change { pf, vf, .. } = change;
+    let Change { pf, vf, limit, .. } = change;
     let module = match ipoib::load(host) {
         Ok(()) => {
             notes.push(Note::Loaded);
@@ -254,7 +259,10 @@ pub fn apply(
         Module::Untried | Module::Loaded => None,
     };
     // With the interface the PF tells what its VFs have, and who has a GUID already.
-    let change = plan_after(host, &pf, vf, wish, force, module)?;
+    let change = Change {
+        limit,
+        ..plan_after(host, &pf, vf, wish, force, module)?
+    };
     notes.extend(why.map(Note::NotLoaded));
     carrying_out::all(host, &change, notes)
 }

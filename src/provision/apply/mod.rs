@@ -12,6 +12,7 @@ mod pf;
 mod progress;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -95,6 +96,10 @@ pub fn apply(
         let first = applied.done.len();
         crew.work(&states, &plan.steps, &mut applied);
         applied.sort(first, &plan.steps);
+        if applied.is_netlink_stuck() {
+            // No look at the host would come back.
+            return Ok(applied.unlooked(order, plan));
+        }
         // Who is there does not wait for who is late, or comes with a module that was just loaded.
         if !arrived(host, document, order, watcher, order.late(&plan), deadline)? {
             break;
@@ -173,6 +178,9 @@ pub fn roll_back(
         watcher,
     };
     crew.work(&states.iter().collect::<Vec<_>>(), &steps, &mut applied);
+    if applied.is_netlink_stuck() {
+        return Ok(applied.unlooked(order, steps.into()));
+    }
     let (states, steps) = rollback::planned(host)?;
     let steps = order.meant(steps.into()).steps;
     for state in &states {
