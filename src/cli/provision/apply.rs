@@ -14,6 +14,7 @@ use crate::provision::document::Disruptive;
 use crate::provision::look;
 use crate::provision::plan::{Block, Class};
 use crate::sriov::selector;
+use crate::view::Format;
 use crate::view::explain;
 use crate::view::provision::applied;
 use crate::view::provision::meter::Meter;
@@ -133,7 +134,11 @@ pub(super) fn told(
             return Err(Failure::Stated(status, vec![said]));
         }
     };
-    cx.view.rows(&applied::rows(&done))?;
+    let rows = match cx.view.style().format {
+        Format::Json => applied::rows(&done),
+        Format::Text | Format::Table { .. } => applied::summary(&done),
+    };
+    cx.view.rows(&rows)?;
     ended(&done, looks)
 }
 

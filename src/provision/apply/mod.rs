@@ -212,7 +212,7 @@ fn confirmed(order: &Order, steps: &[Step]) -> Result<(), ApplyError> {
 
 fn begin(order: &Order, steps: &[Step], watcher: &dyn Watcher) {
     let meant = steps.iter().filter(|step| order.does(step));
-    watcher.tell(Event::Begins(meant.count()));
+    watcher.tell(Event::Begins(&meant.collect::<Vec<_>>()));
 }
 
 /// The locks of all PFs with steps; one that somebody else works on has failed.
