@@ -160,7 +160,7 @@ fn firmware(pf: PciAddr, standing: Option<&Standing>) -> Result<Vec<Step>, Probl
             Judgement::Pending { key, from, to } => {
                 let class = match waits {
                     WaitsFor::Reboot => Class::Reboot,
-                    WaitsFor::PowerCycle => Class::PowerCycle,
+                    WaitsFor::PowerCycle { .. } => Class::PowerCycle,
                 };
                 let action = Action::ResetFirmware { key, from, to };
                 (class, Some(Block::Reset), action)
