@@ -23,7 +23,7 @@ use crate::view::provision::meter::Meter;
 #[command(
     after_help = "Exit status: 0 the host is as declared, 1 nothing could be done, 2 usage, \
                         3 a reboot is left to do, 4 VFs in use or not to be removed are in the way, \
-                        5 some steps failed, 6 another apply is at work, 7 something did not come \
+                        5 some steps failed or are for others to do, 6 another apply is at work, 7 something did not come \
                         in time."
 )]
 pub(super) struct Apply {
@@ -167,11 +167,16 @@ fn ended(done: &Applied, looks: &str) -> Result<(), Failure> {
         if nothing { FAILED } else { PARTLY }
     } else if blocked.iter().any(|step| {
         !matches!(step.class, Class::Reboot | Class::PowerCycle)
-            && !matches!(step.blocked, Some(Block::Namespaces(_)))
+            && !matches!(step.blocked, Some(Block::Namespaces(_) | Block::Observed))
     }) {
         IN_USE
-    } else if !blocked.is_empty() {
+    } else if blocked
+        .iter()
+        .any(|step| step.blocked != Some(Block::Observed))
+    {
         REBOOT
+    } else if nothing && !blocked.is_empty() {
+        FAILED
     } else {
         PARTLY
     };

@@ -10,7 +10,7 @@ use crate::kernel::modules::Availability;
 use crate::provision::apply::{ApplyError, Failed, StepError};
 use crate::provision::document::{DocumentError, Fault};
 use crate::provision::look::LookError;
-use crate::provision::plan::{Plan, Target};
+use crate::provision::plan::{Block, Plan, Target};
 use crate::provision::problem::{Problem, Trouble};
 use crate::types::shell::quoted;
 use crate::view::namespace::{describe, list_of};
@@ -229,7 +229,13 @@ pub fn left(plan: &Plan, looks: &str) -> Option<Explanation> {
         1 => "1 step is left".to_owned(),
         count => format!("{count} steps are left"),
     };
+    let mut steps = plan.steps.iter();
+    let is_observed = steps.any(|step| step.blocked == Some(Block::Observed));
     let cause = match plan.namespaces.len() {
+        0 if is_observed => Some(
+            "the document has PFs with ownership = \"observe\", which are not as declared, and stay as they are"
+                .to_owned(),
+        ),
         0 => None,
         _ => Some(format!(
             "the namespace mode stays while other network namespaces exist: {}",
