@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use clap::error::ErrorKind;
-
 use super::reader::Reader;
-use super::{Cli, Common, Context, Dialect, Failure, Object, all_netns, drawable, perform};
+use super::{
+    Cli, Common, Context, Dialect, Failure, Object, all_netns, drawable, perform, suggest,
+};
 use crate::kernel::file;
 use crate::view::Format;
 use crate::view::explain::Explanation;
@@ -158,12 +158,7 @@ fn command(cli: Cli, reader: &mut Reader, cx: &Context<'_>) -> Result<Object, cl
             }
         }
     };
-    Err(refused(reader.whole(), why))
-}
-
-/// Words that make no command here.
-pub(super) fn refused(command: &mut clap::Command, why: &str) -> clap::Error {
-    command.error(ErrorKind::ArgumentConflict, why)
+    Err(suggest::refused(reader.whole(), why))
 }
 
 /// The commands: `#` begins a comment, `\` before the end of a line joins it with the next, words

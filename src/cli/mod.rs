@@ -259,7 +259,7 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
         return Ok(print_version(call.dialect, call.out)?);
     }
     let watch = Watch::asked_for(&cli, &call)
-        .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
+        .map_err(|why| Failure::Words(suggest::refused(reader.whole(), why)))?;
     let work = match (&cli.common.batch, cli.object) {
         (Some(file), None) => {
             let on_terminal = call.terminal.is_some();
@@ -271,12 +271,12 @@ pub fn run(call: Call<'_>) -> Result<(), Failure> {
             let drawn = drawable(&object, cli.common.format.diagram());
             allowed
                 .and(drawn)
-                .map_err(|why| Failure::Words(batch::refused(reader.whole(), why)))?;
+                .map_err(|why| Failure::Words(suggest::refused(reader.whole(), why)))?;
             Work::One(object)
         }
         (None, None) => return Ok(write!(call.out, "{}", reader.whole().render_help())?),
         (Some(_), Some(_)) => {
-            return Err(Failure::Words(batch::refused(
+            return Err(Failure::Words(suggest::refused(
                 reader.whole(),
                 "--batch takes its commands from the file alone",
             )));

@@ -6,7 +6,7 @@ use clap::error::{Error, ErrorKind};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Subcommand};
 
 use super::words::{self, Spelled};
-use super::{Cli, Common, Object, batch, suggest};
+use super::{Cli, Common, Object, suggest};
 
 /// An object whose words come into the tree when a line asks for them: most lines are about one.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ impl Reader {
         match &cli.object {
             Some(Object::Statistic(Later(statistic))) if statistic.has_no_rate() => {
                 const WHERE: &str = "--rate goes with statistic show, qp show and mr";
-                Err(batch::refused(self.whole(), WHERE))
+                Err(suggest::refused(self.whole(), WHERE))
             }
             _ => Ok(cli),
         }

@@ -1,4 +1,4 @@
-//! The word that was meant, where clap itself sees none near enough.
+//! Refusing words as clap does, with the word that was meant where clap sees none near enough.
 
 use std::ffi::OsString;
 
@@ -36,4 +36,9 @@ pub fn suggesting(mut error: Error, root: &Command, argv: &[&OsString]) -> Error
         );
     }
     error
+}
+
+/// Words that make no command here.
+pub(super) fn refused(command: &mut Command, why: &str) -> Error {
+    command.error(ErrorKind::ArgumentConflict, why)
 }

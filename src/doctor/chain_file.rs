@@ -5,6 +5,11 @@ use serde_json::{Map, Value};
 use super::Facts;
 use crate::kernel::file;
 
+/// The two plugins by their `type`, and the key that lets the second do the work of the first.
+pub(super) const RDMA: &str = "rdma";
+pub(super) const IB_SRIOV: &str = "ib-sriov";
+pub(super) const ISOLATION: &str = "rdmaIsolation";
+
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// What libcni reads (`ConfFiles` in containernetworking/cni).

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::chain_file::{ChainFile, Content, is, member};
-use super::chains::{IB_SRIOV, ISOLATION, RDMA};
+use super::chain_file::{ChainFile, Content, IB_SRIOV, ISOLATION, RDMA, is, member};
 use super::{Facts, Finding, Id, plugins};
 use crate::types::near::near;
 use crate::types::{Guid, LinkPolicy, PciAddr, RdmaNaming};

@@ -2,13 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::chain_file::{ChainFile, Content, is, member};
+use super::chain_file::{ChainFile, Content, IB_SRIOV, ISOLATION, RDMA, is, member};
 use super::{Facts, Finding, Id, chain_keys};
 use crate::types::NetnsMode;
-
-pub(super) const RDMA: &str = "rdma";
-pub(super) const IB_SRIOV: &str = "ib-sriov";
-pub(super) const ISOLATION: &str = "rdmaIsolation";
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();

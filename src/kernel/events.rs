@@ -2,7 +2,8 @@
 
 use super::datagrams::Datagrams;
 use super::messages::Messages;
-use super::netlink::{NetlinkError, lost};
+use super::netlink::lost;
+use super::netlink_error::NetlinkError;
 
 /// Announcements, as they come; nothing is ever sent.
 pub struct Events {

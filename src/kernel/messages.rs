@@ -3,7 +3,7 @@
 use netlink_packet_core::{NLMSG_DONE, NetlinkBuffer};
 use nix::errno::Errno;
 
-use super::netlink::{NetlinkError, Refusal};
+use super::netlink_error::{NetlinkError, Refusal};
 use crate::wire::DecodeError;
 use crate::wire::extack::ErrorReply;
 use crate::wire::request::HEADER_LEN;

@@ -10,70 +10,14 @@ use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, 
 use nix::errno::Errno;
 
 use super::child::Outcome;
-use super::datagrams::{Datagrams, Protocol};
+use super::datagrams::Datagrams;
 use super::messages::{Messages, verdict};
+use super::netlink_error::{DUMP_TRIES, NetlinkError};
 use crate::wire::{DecodeError, Request};
-
-/// How often a listing is begun again when the kernel says that it changed meanwhile.
-const DUMP_TRIES: u32 = 8;
 
 /// How many questions are sent before their answers are read: an answer takes up to 8 KiB of the
 /// socket's buffer, which has 208 KiB.
 const AT_ONCE: usize = 16;
-
-/// The kernel's refusal of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// What the kernel answered.
-    pub errno: Errno,
-    /// The kernel's own sentence, where it gave one.
-    pub message: Option<String>,
-}
-
-/// What can go wrong between us and the kernel.
-#[derive(Debug, thiserror::Error)]
-pub enum NetlinkError {
-    /// The socket could not be opened.
-    #[error("Failed to open {protocol} socket")]
-    Open {
-        /// Which family.
-        protocol: Protocol,
-        /// `EPROTONOSUPPORT`: the kernel does not have it.
-        #[source]
-        source: io::Error,
-    },
-    /// Sending or receiving failed.
-    #[error("the netlink socket failed")]
-    Transport(#[source] io::Error),
-    /// The kernel refused the request.
-    #[error("{}", .0.errno.desc())]
-    Refused(Refusal),
-    /// The kernel has not finished with the request in time. It may still do what it was asked for.
-    #[error("the kernel has not answered yet, and process {pid} waits in it for the answer")]
-    Stuck {
-        /// The child process that sent it.
-        pid: u32,
-    },
-    /// The kernel dropped answers because the socket's buffer was full.
-    #[error("the kernel dropped netlink answers, its buffer was full")]
-    Overrun,
-    /// A listing changed under us every time it was begun.
-    #[error("the list of objects kept changing while the kernel sent it ({DUMP_TRIES} tries)")]
-    Unstable,
-    /// The answer is not what the protocol promises.
-    #[error(transparent)]
-    Malformed(#[from] DecodeError),
-}
-
-impl NetlinkError {
-    /// The errno of a refusal.
-    pub fn errno(&self) -> Option<Errno> {
-        match self {
-            Self::Refused(refusal) => Some(refusal.errno),
-            _ => None,
-        }
-    }
-}
 
 /// One conversation with the kernel. Requests are numbered from 1; answers are matched by that
 /// number alone, for PORT_GET answers with another type than it was asked with.

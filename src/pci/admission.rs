@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::driver::DriverError;
+use super::driver_error::DriverError;
 use super::function::{self, Role, folder};
 use crate::kernel::{Host, Sysfs, bounded};
 use crate::types::{DriverName, PciAddr};

@@ -5,6 +5,7 @@ pub mod appearance;
 pub mod device;
 pub mod devlink;
 pub mod driver;
+pub mod driver_error;
 pub mod function;
 pub mod msix;
 pub mod vpd;

@@ -6,7 +6,8 @@ use super::binding::left;
 use super::pf::{Pf, Vf};
 use crate::kernel::{Host, Sysfs, SysfsError, modules};
 use crate::pci::appearance::{Ears, Equipment};
-use crate::pci::driver::{self, DriverError};
+use crate::pci::driver;
+use crate::pci::driver_error::DriverError;
 use crate::types::DriverName;
 
 /// How long udev is given to load the module of a driver.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::pf::{Pf, Vf};
 use crate::kernel::{Host, Sysfs, SysfsError};
 use crate::pci::admission::pinned;
-use crate::pci::driver::{self, DriverError};
+use crate::pci::driver;
+use crate::pci::driver_error::DriverError;
 use crate::pci::function::{self, Role};
 use crate::types::{DriverName, PciAddr};
 

@@ -5,7 +5,7 @@ use crate::kernel::module_loader::LoadError;
 use crate::kernel::{FileError, LockError, NetlinkError, SysfsError};
 use crate::netdev::NetdevError;
 use crate::pci::appearance::Equipment;
-use crate::pci::driver::DriverError;
+use crate::pci::driver_error::DriverError;
 use crate::provision::firmware::FirmwareError;
 use crate::rdma::RdmaError;
 use crate::rdma::mode::ModeError;

@@ -1,6 +1,6 @@
 //! `LeaseError`: why a device could not be lent, or not be had back.
 
-use super::naming::Holder;
+use super::holder::Holder;
 use super::record::Attachment;
 use crate::kernel::netns::NetnsError;
 use crate::kernel::{FileError, LockError, SysfsError};

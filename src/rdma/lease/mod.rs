@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod give_back;
+pub mod holder;
 pub mod ledger;
 pub mod lend;
 pub mod locate;

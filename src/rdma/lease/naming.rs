@@ -1,8 +1,7 @@
 //! The name of a device where it was lent to, and who has the one that it was to have.
 
-use std::fmt;
-
 use super::error::LeaseError;
+use super::holder::Holder;
 use super::store::Store;
 use super::{locks, of_ib_sriov};
 use crate::kernel::modules::release;
@@ -14,33 +13,6 @@ use crate::wire::nldev::device::Device;
 
 /// Since this release names are unique per namespace only; before, on the whole machine.
 const PER_NAMESPACE: (u32, u32) = (7, 3);
-
-/// Whose a name is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holder {
-    /// A device on the host.
-    Host,
-    /// A device in this namespace.
-    Namespace(String),
-    /// A device that is lent to this container under another name, and gets it back at the end.
-    Lent(String),
-    /// A device that was not found.
-    Unknown,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host => f.write_str("a device on the host"),
-            Self::Namespace(word) => write!(f, "a device in network namespace {word}"),
-            Self::Lent(container) => write!(
-                f,
-                "a device that is lent to container {container} and called so at home"
-            ),
-            Self::Unknown => f.write_str("a device in a namespace that cannot be found"),
-        }
-    }
-}
 
 /// Refuses, before anything is changed, a name that cannot be had for sure.
 ///

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use super::{AS_ROOT, Advice, Explanation, vf_count};
 use crate::kernel::modules::Availability;
 use crate::pci::appearance::Equipment;
-use crate::pci::driver::DriverError;
+use crate::pci::driver_error::DriverError;
 use crate::sriov::arrival::{Lack, Trouble};
 use crate::sriov::binding::BindingError;
 use crate::sriov::pf::Vf;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::message::{
-    IFINFOMSG_LEN, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_MTU, IFLA_PROP_LIST, RTM_SETLINK,
+    IFF_UP, IFINFOMSG_LEN, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_MTU, IFLA_PROP_LIST, RTM_SETLINK,
 };
 use crate::types::IfName;
 use crate::wire::Request;
@@ -12,9 +12,6 @@ const RTM_NEWLINKPROP: u16 = 108;
 const RTM_DELLINKPROP: u16 = 109;
 
 const IFLA_NET_NS_FD: u16 = 28;
-
-/// `IFF_UP` (`uapi/linux/if.h`).
-pub(super) const IFF_UP: u32 = 1;
 
 /// Gives an interface another name; the kernel wants it down for that before Linux 6.2.
 pub fn rename(index: u32, name: &IfName) -> Request {

@@ -1,6 +1,5 @@
 //! `Link`: RTM_NEWLINK answers and the requests for them.
 
-use super::change::IFF_UP;
 use super::vf::{Vf, VfSetting};
 use crate::types::IfName;
 use crate::wire::{Attr, Attrs, DecodeError, Request};
@@ -10,12 +9,14 @@ pub(super) const RTM_SETLINK: u16 = 19;
 /// Bytes of `struct ifinfomsg` (`uapi/linux/rtnetlink.h`).
 pub(super) const IFINFOMSG_LEN: usize = 16;
 
+/// `IFF_UP` and `IFF_RUNNING` (`uapi/linux/if.h`).
+pub(super) const IFF_UP: u32 = 1;
 const IFF_RUNNING: u32 = 1 << 6;
 
 const IFLA_ADDRESS: u16 = 1;
 pub(super) const IFLA_IFNAME: u16 = 3;
 pub(super) const IFLA_MTU: u16 = 4;
-const IFLA_LINK: u16 = 5;
+pub(super) const IFLA_LINK: u16 = 5;
 const IFLA_NUM_VF: u16 = 21;
 const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_EXT_MASK: u16 = 29;
@@ -23,7 +24,7 @@ pub(super) const IFLA_PROP_LIST: u16 = 52;
 pub(super) const IFLA_ALT_IFNAME: u16 = 53;
 /// Since Linux 5.6; sent where the device has one.
 const IFLA_PERM_ADDRESS: u16 = 54;
-const IFLA_PARENT_DEV_NAME: u16 = 56;
+pub(super) const IFLA_PARENT_DEV_NAME: u16 = 56;
 /// What is left of `nla_type` without its two flags (`uapi/linux/netlink.h`).
 const NLA_TYPE_MASK: u16 = 0x3fff;
 

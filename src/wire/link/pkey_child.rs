@@ -1,25 +1,19 @@
 //! `PkeyChild`: an IPoIB interface of a partition, on top of the port's own one.
 
+use super::message::{IFF_UP, IFINFOMSG_LEN, IFLA_IFNAME, IFLA_LINK, IFLA_PARENT_DEV_NAME};
 use crate::types::{IfName, PKey};
 use crate::wire::{Attrs, DecodeError, Request};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
-/// Bytes of `struct ifinfomsg` (`uapi/linux/rtnetlink.h`).
-const IFINFOMSG_LEN: usize = 16;
 
-const IFLA_IFNAME: u16 = 3;
-const IFLA_LINK: u16 = 5;
 const IFLA_LINKINFO: u16 = 18;
-const IFLA_PARENT_DEV_NAME: u16 = 56;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 /// `uapi/linux/if_link.h`.
 const IFLA_IPOIB_PKEY: u16 = 1;
 
 const KIND: &str = "ipoib";
-/// `IFF_UP` (`uapi/linux/if.h`).
-const IFF_UP: u32 = 1;
 
 /// What the kernel says of such an interface.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,17 +1,10 @@
 //! `Stacking`: whether an interface is up, and which others it belongs to or sits on.
 
+use super::message::{IFF_UP, IFINFOMSG_LEN, IFLA_IFNAME, IFLA_LINK};
 use crate::wire::{Attrs, DecodeError};
 
-/// Bytes of `struct ifinfomsg` (`uapi/linux/rtnetlink.h`).
-const IFINFOMSG_LEN: usize = 16;
-
-const IFLA_IFNAME: u16 = 3;
-const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINK_NETNSID: u16 = 37;
-
-/// `IFF_UP` (`uapi/linux/if.h`).
-const IFF_UP: u32 = 1;
 
 /// The place of an interface among the others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
