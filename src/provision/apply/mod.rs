@@ -93,6 +93,8 @@ pub fn apply(
         // Nobody else of this program changes these PFs from here on: what is there now counts.
         let (observed, plan) = look::planned(host, document)?;
         let states: Vec<&PfState> = observed.pfs.iter().filter_map(Found::one).collect();
+        // Who came late was in no plan before.
+        begin(order, &plan.steps, watcher);
         let first = applied.done.len();
         crew.work(&states, &plan.steps, &mut applied);
         applied.sort(first, &plan.steps);

@@ -10,7 +10,7 @@ use crate::provision::problem::Trouble;
 pub enum Event<'a> {
     /// This may still pass, and is waited for, so long at most.
     Waits(&'a Trouble, Duration),
-    /// These steps are to be done.
+    /// These steps are to be done; told again when more is known, they are what is left.
     Begins(&'a [&'a Step]),
     /// A step is done.
     Done(&'a Step),

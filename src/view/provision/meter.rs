@@ -60,7 +60,8 @@ impl Meter {
 
     fn begins(&self, steps: &[&Step]) {
         if let Some(bar) = &self.bar {
-            bar.set_length(u64::try_from(steps.len()).unwrap_or(u64::MAX));
+            let left = u64::try_from(steps.len()).unwrap_or(u64::MAX);
+            bar.set_length(bar.position().saturating_add(left));
         }
         if let Some(Ok(mut phases)) = self.phases.as_ref().map(Mutex::lock) {
             phases.begin(steps, Instant::now());

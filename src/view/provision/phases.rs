@@ -28,9 +28,12 @@ struct Phase {
 }
 
 impl Phases {
-    /// These are to be done.
+    /// These are to be done, beside what is over.
     pub(super) fn begin(&mut self, steps: &[&Step], now: Instant) {
         self.begun.get_or_insert(now);
+        for phase in self.open.values_mut() {
+            phase.planned = phase.done + phase.failed;
+        }
         for step in steps {
             if let Some(key) = counted(step) {
                 self.open.entry(key).or_default().planned += 1;
@@ -154,7 +157,10 @@ mod tests {
     fn told(steps: &[Step], failed: &[usize], until: usize) -> Vec<String> {
         let begun = Instant::now();
         let mut phases = Phases::default();
-        phases.begin(&steps.iter().collect::<Vec<_>>(), begun);
+        // Those that are there at first, and all, once more is known.
+        for known in [0, 1, steps.len()] {
+            phases.begin(&steps.iter().take(known).collect::<Vec<_>>(), begun);
+        }
         let mut now = begun;
         let mut lines = Vec::new();
         for (at, step) in steps.iter().take(until).enumerate() {
