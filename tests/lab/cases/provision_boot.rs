@@ -81,7 +81,7 @@ const LOOK: &str = "#!/bin/sh
     cat /proc/sys/kernel/random/boot_id
     rdma system show
     for vf in /sys/bus/pci/devices/*/virtfn*; do
-        echo \"${vf##*/virtfn} $(basename $(readlink $vf/driver)) $(cat $vf/FILE)\"
+        echo \"${vf##*/virtfn} $(basename $(readlink $vf/driver)) $(cat $vf/FILE 2>/dev/null || (sleep 1; cat $vf/FILE))\"
     done | sort -n
 } >/var/lib/lab/seen.$1 2>&1
 ";
