@@ -7,7 +7,8 @@ use std::time::Duration;
 use netlink_sys::Socket;
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{SysconfVar, sysconf};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, SysconfVar, sysconf};
 
 use super::child::{self, Outcome};
 use crate::wire::nldev::event;
@@ -23,6 +24,24 @@ pub trait Datagrams: Send {
     fn send_within(&mut self, datagram: &[u8], limit: Duration) -> io::Result<Outcome> {
         let _ = limit;
         self.send(datagram).map(|()| Outcome::Done(Ok(())))
+    }
+
+    /// As [`Self::send_within`], for several, one after the other, with one deadline for all: when it is over, none is
+    /// sent any more.
+    fn send_all_within(&mut self, datagrams: &[Vec<u8>], limit: Duration) -> io::Result<Outcome> {
+        for datagram in datagrams {
+            match self.send_within(datagram, limit)? {
+                Outcome::Done(Ok(())) => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Outcome::Done(Ok(())))
+    }
+
+    /// As [`Self::receive`], where a datagram is there already; whether one is.
+    fn receive_ready(&mut self, into: &mut Vec<u8>) -> io::Result<bool> {
+        let _ = into;
+        Ok(false)
     }
 
     /// Replaces the content of `into` by the next datagram of the kernel, whole.
@@ -141,11 +160,31 @@ impl Datagrams for KernelSocket {
 
     fn send_within(&mut self, datagram: &[u8], limit: Duration) -> io::Result<Outcome> {
         // Both processes have the same socket: the child sends, the answer can be received here.
-        child::within(limit, || match retry(|| self.socket.send(datagram, 0)) {
-            Ok(sent) if sent == datagram.len() => Ok(()),
-            Ok(_) => Err(Errno::EMSGSIZE),
-            Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
-        })
+        child::within(limit, || self.sent(datagram))
+    }
+
+    fn send_all_within(&mut self, datagrams: &[Vec<u8>], limit: Duration) -> io::Result<Outcome> {
+        let all = || datagrams.iter().try_for_each(|each| self.sent(each));
+        let outcome = child::within(limit, all)?;
+        if let Outcome::Stuck { pid } = outcome
+            && let Ok(pid) = i32::try_from(pid)
+        {
+            // It ends behind what it is at, and sends nothing more.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        Ok(outcome)
+    }
+
+    fn receive_ready(&mut self, into: &mut Vec<u8>) -> io::Result<bool> {
+        let mut no_room: &mut [u8] = &mut [];
+        let flags = libc::MSG_PEEK | libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+        match retry(|| self.socket.recv(&mut no_room, flags)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            outcome => {
+                outcome?;
+                self.receive(into).map(|()| true)
+            }
+        }
     }
 
     fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
@@ -175,6 +214,17 @@ impl Datagrams for KernelSocket {
             if sender.port_number() == 0 {
                 return Ok(());
             }
+        }
+    }
+}
+
+impl KernelSocket {
+    /// Sends a datagram from a child process.
+    fn sent(&self, datagram: &[u8]) -> Result<(), Errno> {
+        match retry(|| self.socket.send(datagram, 0)) {
+            Ok(sent) if sent == datagram.len() => Ok(()),
+            Ok(_) => Err(Errno::EMSGSIZE),
+            Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `Conn`: requests, acknowledgements and listings over one netlink socket.
 
+mod changes;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;

@@ -51,6 +51,11 @@ impl Hand<'_> {
             };
             // What was acknowledged may have done something.
             let acknowledged = !matches!(why, StepError::Refused { .. });
+            if matches!(why, StepError::Netlink(NetlinkError::Stuck { .. })) {
+                // Whatever else is asked of the kernel over this way waits behind it.
+                let left = steps[..at].iter().map(|step| (*step, None)).collect();
+                return Err(self.failed(step, why, Vec::new(), left));
+            }
             return Err(self.undone(&steps[..at + usize::from(acknowledged)], step, why));
         }
         Ok(())
@@ -65,6 +70,16 @@ impl Hand<'_> {
                 None => left.push((*step, None)),
             }
         }
+        self.failed(failed, why, undone, left)
+    }
+
+    fn failed(
+        &self,
+        failed: &Step,
+        why: StepError,
+        undone: Vec<Step>,
+        left: Vec<(Step, Option<StepError>)>,
+    ) -> Box<Failed> {
         let Change { pf, vf, .. } = self.change;
         let function = function::read(self.host.sysfs(), pf.address);
         Box::new(Failed {
@@ -101,10 +116,17 @@ impl Hand<'_> {
     fn set(&mut self, setting: VfSetting) -> Result<bool, StepError> {
         let index = self.change.vf.index.into();
         let refusal = match &mut self.post {
-            Some((conn, uplink)) => match conn.change(&set_vf(uplink.index, index, setting)) {
-                Err(NetlinkError::Refused(refusal)) => Some(refusal),
-                other => return Ok(other.map(|()| false)?),
-            },
+            Some((conn, uplink)) => {
+                let request = set_vf(uplink.index, index, setting);
+                let outcome = match self.change.limit {
+                    Some(limit) => conn.change_within(&request, limit),
+                    None => conn.change(&request),
+                };
+                match outcome {
+                    Err(NetlinkError::Refused(refusal)) => Some(refusal),
+                    other => return Ok(other.map(|()| false)?),
+                }
+            }
             None => None,
         };
         // IPoIB has no such operation: the vendor's files may.
@@ -274,6 +296,7 @@ mod tests {
             ]
             .map(step)
             .to_vec(),
+            limit: None,
         };
         let outcome = all(&host, &change, &mut Vec::new());
         let outcome = outcome.map_err(|error| match error {

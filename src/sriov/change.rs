@@ -1,5 +1,7 @@
 //! `Change`: the steps that give a VF what is wished for, and the way they go.
 
+use std::time::Duration;
+
 use super::carrying_out;
 use super::failed::Failed;
 use super::guid_holder::{self, Holder};
@@ -30,6 +32,8 @@ pub struct Change {
     pub way: Way,
     /// What is not so yet, in the order it is done.
     pub steps: Vec<Step>,
+    /// How long the PF may take over each over its network interface; `None` waits for ever. It costs a fork.
+    pub limit: Option<Duration>,
 }
 
 /// How a PF takes the settings of its VFs.
@@ -211,6 +215,7 @@ fn plan_after(
         layer,
         way,
         steps,
+        limit: None,
     })
 }
 
@@ -258,7 +263,7 @@ pub fn apply(
     if !matches!(change.way, Way::Ipoib) {
         return carrying_out::all(host, &change, notes);
     }
-    let Change { pf, vf, .. } = change;
+    let Change { pf, vf, limit, .. } = change;
     let module = match ipoib::load(host) {
         Ok(()) => {
             notes.push(Note::Loaded);
@@ -274,7 +279,10 @@ pub fn apply(
     };
     // With the interface the PF tells what its VFs have, and who has a GUID already.
     let report = report::of(host, &pf)?;
-    let change = plan_after(host, &pf, vf, wish, force, report, module)?;
+    let change = Change {
+        limit,
+        ..plan_after(host, &pf, vf, wish, force, report, module)?
+    };
     notes.extend(why.map(Note::NotLoaded));
     carrying_out::all(host, &change, notes)
 }

@@ -31,6 +31,13 @@ pub struct Failed {
     pub left: Vec<(Step, Option<StepError>)>,
 }
 
+impl Failed {
+    /// Whether the kernel has not come back: it may still be done.
+    pub fn is_stuck(&self) -> bool {
+        matches!(self.why, StepError::Netlink(NetlinkError::Stuck { .. }))
+    }
+}
+
 /// Why a setting was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {

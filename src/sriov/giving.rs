@@ -1,14 +1,17 @@
 //! Giving many VFs of a PF what they are to have: one conversation, and one look at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::change::{self, ChangeError};
+use super::failed::{Failed, StepError};
 use super::guid_holder::{self, Holder};
 use super::pf::{Pf, Vf};
 use super::report;
-use super::uplink;
+use super::uplink::{self, Uplink};
 use super::wish::{Wish, current};
-use crate::kernel::Host;
+use crate::kernel::{Host, NetlinkError};
+use crate::pci::function;
 use crate::types::{Guid, PciAddr};
 use crate::wire::link::message::set_vf;
 use crate::wire::link::vf::VfSetting;
@@ -21,13 +24,17 @@ pub type Gift = (Vf, Vec<VfSetting>);
 /// What the PF takes at once is read back in one go: asking a PF after each setting costs more
 /// than the settings, with many VFs. A VF that has not got everything so is changed by itself,
 /// which knows other ways, and why it failed. Nobody gets a GUID that another has, except from the
-/// VFs of `changing`, which are about to be given others.
+/// VFs of `changing`, which are about to be given others. The PF has `limit` for all.
+///
+/// # Errors
+/// [`Failed`] for the setting that the kernel has not come back from: nothing is known of the others.
 pub fn give(
     host: &Host,
     pf: &Pf,
     gifts: &[Gift],
     changing: &BTreeSet<PciAddr>,
-) -> Vec<Result<(), ChangeError>> {
+    limit: Duration,
+) -> Result<Vec<Result<(), ChangeError>>, Box<Failed>> {
     let mut excused = changing.clone();
     excused.extend(gifts.iter().map(|(vf, _)| vf.address));
     let guids = gifts.iter().flat_map(|(_, settings)| settings);
@@ -49,15 +56,22 @@ pub fn give(
         }
     }
     let (at, free): (Vec<usize>, Vec<Gift>) = free.into_iter().unzip();
-    let given = at_once(host, pf, &free).unwrap_or_else(|| vec![false; free.len()]);
+    let given = at_once(host, pf, &free, limit)?.unwrap_or_else(|| vec![false; free.len()]);
     for ((at, (vf, settings)), is_given) in at.into_iter().zip(&free).zip(given) {
         let outcome = match is_given {
             true => Ok(()),
-            false => alone(host, pf, *vf, settings),
+            false => alone(host, pf, *vf, settings, limit),
         };
+        if let Err(ChangeError::Failed(failed)) = outcome {
+            if failed.is_stuck() {
+                return Err(failed);
+            }
+            outcomes.insert(at, Err(ChangeError::Failed(failed)));
+            continue;
+        }
         outcomes.insert(at, outcome);
     }
-    outcomes.into_values().collect()
+    Ok(outcomes.into_values().collect())
 }
 
 /// The GUID that a VF would go by.
@@ -70,34 +84,87 @@ fn guid(setting: VfSetting) -> Option<Guid> {
 }
 
 /// Which VFs have all; `None` where the PF cannot be spoken to.
-fn at_once(host: &Host, pf: &Pf, gifts: &[Gift]) -> Option<Vec<bool>> {
-    let uplink = uplink::find(host, pf.address).ok()??;
-    let spoken = uplink.speak(host, |conn| {
-        let mut taken = Vec::new();
-        for (vf, settings) in gifts {
-            let mut each = settings.iter();
-            taken.push(each.all(|setting| {
-                let request = set_vf(uplink.index, vf.index.into(), *setting);
-                conn.change(&request).is_ok()
-            }));
-        }
-        (taken, report::told(conn, &uplink))
-    });
-    let (taken, told) = spoken.ok()?;
-    let told = told.ok()??;
-    let both = gifts.iter().zip(taken);
-    let has = |((vf, settings), taken): (&Gift, bool)| {
-        let told = told.get(&vf.index);
-        let is_so =
-            |setting: &VfSetting| told.and_then(|told| current(told, *setting)) == Some(*setting);
-        taken && settings.iter().all(is_so)
+fn at_once(
+    host: &Host,
+    pf: &Pf,
+    gifts: &[Gift],
+    limit: Duration,
+) -> Result<Option<Vec<bool>>, Box<Failed>> {
+    let Ok(Some(uplink)) = uplink::find(host, pf.address) else {
+        return Ok(None);
     };
-    Some(both.map(has).collect())
+    let each = gifts.iter().flat_map(|(vf, settings)| {
+        let of_vf = settings.iter();
+        of_vf.map(move |setting| (*vf, *setting))
+    });
+    let each: Vec<(Vf, VfSetting)> = each.collect();
+    let requests = each
+        .iter()
+        .map(|(vf, setting)| set_vf(uplink.index, vf.index.into(), *setting));
+    let requests: Vec<_> = requests.collect();
+    let spoken = uplink.speak(host, |conn| {
+        let outcomes = conn.change_all_within(&requests, limit)?;
+        let is_stuck = matches!(outcomes.last(), Some(Err(NetlinkError::Stuck { .. })));
+        // A look would wait for the same.
+        let told = if is_stuck {
+            None
+        } else {
+            report::told(conn, &uplink)?
+        };
+        Ok::<_, NetlinkError>((outcomes, told))
+    });
+    let Ok(Ok((mut outcomes, told))) = spoken else {
+        return Ok(None);
+    };
+    if let Some(Err(why @ NetlinkError::Stuck { .. })) =
+        outcomes.pop_if(|last| matches!(last, Err(NetlinkError::Stuck { .. })))
+        && let Some((vf, setting)) = each.get(outcomes.len())
+    {
+        return Err(stuck(host, pf, &uplink, *vf, *setting, why.into()));
+    }
+    let Some(told) = told else { return Ok(None) };
+    let is_so = |(vf, setting): &(Vf, VfSetting)| {
+        let told = told.get(&vf.index);
+        told.and_then(|told| current(told, *setting)) == Some(*setting)
+    };
+    let both = each.iter().zip(&outcomes);
+    let missing = both.filter(|(each, outcome)| outcome.is_err() || !is_so(each));
+    let missing: BTreeSet<u16> = missing.map(|((vf, _), _)| vf.index).collect();
+    let has = gifts.iter().map(|(vf, _)| !missing.contains(&vf.index));
+    Ok(Some(has.collect()))
 }
 
-fn alone(host: &Host, pf: &Pf, vf: Vf, settings: &[VfSetting]) -> Result<(), ChangeError> {
+fn stuck(
+    host: &Host,
+    pf: &Pf,
+    uplink: &Uplink,
+    vf: Vf,
+    setting: VfSetting,
+    why: StepError,
+) -> Box<Failed> {
+    let function = function::read(host.sysfs(), pf.address);
+    Box::new(Failed {
+        pf: pf.address,
+        driver: function.ok().flatten().and_then(|function| function.driver),
+        uplink: Some(uplink.name.clone()),
+        vf,
+        setting,
+        why,
+        undone: Vec::new(),
+        left: Vec::new(),
+    })
+}
+
+fn alone(
+    host: &Host,
+    pf: &Pf,
+    vf: Vf,
+    settings: &[VfSetting],
+    limit: Duration,
+) -> Result<(), ChangeError> {
     let wish = wish(settings);
-    let change = change::plan(host, pf, vf, &wish, false)?;
+    let mut change = change::plan(host, pf, vf, &wish, false)?;
+    change.limit = Some(limit);
     change::apply(host, change, &wish, false, &mut Vec::new())
 }
 

@@ -204,6 +204,7 @@ impl Screen {
     fn obey(&mut self, sequence: String) {
         match sequence.as_str() {
             "[H" => (self.row, self.column) = (0, 0),
+            "[2K" => self.rows[self.row].clear(),
             "[K" => self.rows[self.row].truncate(self.column),
             "[J" => {
                 self.rows[self.row].truncate(self.column);

@@ -14,6 +14,7 @@ use crate::provision::document::Disruptive;
 use crate::provision::look;
 use crate::provision::plan::{Block, Class};
 use crate::sriov::selector;
+use crate::view::Format;
 use crate::view::explain;
 use crate::view::provision::applied;
 use crate::view::provision::meter::Meter;
@@ -22,7 +23,7 @@ use crate::view::provision::meter::Meter;
 #[command(
     after_help = "Exit status: 0 the host is as declared, 1 nothing could be done, 2 usage, \
                         3 a reboot is left to do, 4 VFs in use or not to be removed are in the way, \
-                        5 some steps failed, 6 another apply is at work, 7 something did not come \
+                        5 some steps failed or are for others to do, 6 another apply is at work, 7 something did not come \
                         in time."
 )]
 pub(super) struct Apply {
@@ -133,7 +134,11 @@ pub(super) fn told(
             return Err(Failure::Stated(status, vec![said]));
         }
     };
-    cx.view.rows(&applied::rows(&done))?;
+    let rows = match cx.view.style().format {
+        Format::Json => applied::rows(&done),
+        Format::Text | Format::Table { .. } => applied::summary(&done),
+    };
+    cx.view.rows(&rows)?;
     ended(&done, looks)
 }
 
@@ -162,11 +167,16 @@ fn ended(done: &Applied, looks: &str) -> Result<(), Failure> {
         if nothing { FAILED } else { PARTLY }
     } else if blocked.iter().any(|step| {
         !matches!(step.class, Class::Reboot | Class::PowerCycle)
-            && !matches!(step.blocked, Some(Block::Namespaces(_)))
+            && !matches!(step.blocked, Some(Block::Namespaces(_) | Block::Observed))
     }) {
         IN_USE
-    } else if !blocked.is_empty() {
+    } else if blocked
+        .iter()
+        .any(|step| step.blocked != Some(Block::Observed))
+    {
         REBOOT
+    } else if nothing && !blocked.is_empty() {
+        FAILED
     } else {
         PARTLY
     };

@@ -1,5 +1,7 @@
 //! `vf set`: what a VF is given, and whether its driver is to take it at once.
 
+use std::time::Duration;
+
 use clap::error::{Error, ErrorKind};
 use clap::{ArgAction, Args};
 
@@ -20,6 +22,9 @@ use crate::view::vf::words;
 
 /// What an address is taken back with.
 const NONE: &str = "none";
+
+/// How long a PF may take over one setting: more than what a driver gives its firmware for a command (mlx5: 60 s).
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -166,7 +171,8 @@ impl Set {
             false => guids::claim(cx, &wish)?,
         };
         guids::require_free(cx, vf, &wish)?;
-        let change = change::plan(cx.host, &pf, vf, &wish, cx.force).map_err(failed)?;
+        let mut change = change::plan(cx.host, &pf, vf, &wish, cx.force).map_err(failed)?;
+        change.limit = Some(PATIENCE);
         let unread = |error| unselected(SelectError::Sysfs(error));
         let identity = Identity::from(&wish);
         let stale = vf_side::read(sysfs, vf).map_err(unread)?.stale(&identity);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
+use super::turn::Turn;
 use super::{Applied, Order, Watcher, drivers, failed, firmware, pf, take};
 use crate::kernel::{Host, Lock, LockError, bounded};
 use crate::provision::observed::PfState;
@@ -39,9 +40,10 @@ impl Crew<'_> {
         }
         let changing = self.changing(states, steps);
         let kept = bounded::keep(self.host.sysfs());
+        let turn = Turn::default();
         let works: Vec<pf::Work<'_>> = states
             .iter()
-            .filter_map(|state| self.of_one(state, steps, &changing, applied))
+            .filter_map(|state| self.of_one(state, steps, &changing, &turn, applied))
             .collect();
         let mut vf_locks = Vec::new();
         let mut begun = Vec::new();
@@ -79,6 +81,10 @@ impl Crew<'_> {
             applied.done.extend(outcome.done);
             applied.failed.extend(outcome.failed);
             jobs.extend(outcome.drivers.into_iter().map(|step| (work, step)));
+        }
+        if applied.is_netlink_stuck() {
+            // A driver that makes an interface waits for the same, and so do we behind it.
+            return;
         }
         drivers::bind(self, &jobs, &kept, applied);
         for work in cards.into_values().flatten() {
@@ -136,6 +142,7 @@ impl Crew<'_> {
         state: &'a PfState,
         steps: &'a [Step],
         changing: &'a BTreeSet<PciAddr>,
+        turn: &'a Turn,
         applied: &Applied,
     ) -> Option<pf::Work<'a>> {
         let pf = state.pf.address;
@@ -155,6 +162,7 @@ impl Crew<'_> {
             steps,
             wait: self.wait,
             changing,
+            turn,
             purpose: self.purpose,
             watcher: self.watcher,
         })

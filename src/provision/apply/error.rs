@@ -64,6 +64,9 @@ pub enum StepError {
         #[source]
         source: BoundedError,
     },
+    /// Another PF has not come back from the kernel, which lets one at a time speak over network interfaces.
+    #[error("not begun: the kernel has not come back from what another PF was given")]
+    Behind,
     /// A file of sysfs was not written.
     #[error(transparent)]
     Write(#[from] BoundedError),
@@ -90,11 +93,14 @@ pub enum StepError {
 impl StepError {
     /// Whether it is a matter of time.
     pub fn is_late(&self) -> bool {
-        matches!(self, Self::Lacks(_)) || self.is_stuck()
+        matches!(self, Self::Lacks(_) | Self::Behind) || self.is_stuck()
     }
 
     /// Whether the kernel has not come back: what was to be done may still be done.
     pub fn is_stuck(&self) -> bool {
+        if self.is_netlink_stuck() {
+            return true;
+        }
         let write = match self {
             Self::Write(error)
             | Self::Count(CountError::Write(error))
@@ -102,6 +108,12 @@ impl StepError {
             _ => return false,
         };
         matches!(write, BoundedError::Stuck { .. })
+    }
+
+    /// Whether the kernel has not come back from a setting of a VF: network interfaces of the host cannot be looked at
+    /// until it has.
+    pub fn is_netlink_stuck(&self) -> bool {
+        matches!(self, Self::Change(ChangeError::Failed(failed)) if failed.is_stuck())
     }
 }
 

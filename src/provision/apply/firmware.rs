@@ -26,12 +26,19 @@ pub(super) fn set(host: &Host, pf: PciAddr, steps: &[&Step]) -> Result<(), StepE
     Ok(attempts.end(host, pf, outcome)?)
 }
 
-/// Forgets what was changed and has come: the next change is a first one again. `steps` are those
+/// Forgets what was changed and has come: the next change is a first one again. What has not come is counted by boots.
+/// `steps` are those
 /// that are left to a PF without troubles, whose firmware was asked where it had to be.
 pub(super) fn settle(host: &Host, pf: PciAddr, steps: &[Step]) -> Result<(), FirmwareError> {
     let mut attempts = Attempts::read(host)?;
     let mut come = attempts.of(pf);
     let own = steps.iter().filter(|step| step.target.pf() == Some(pf));
+    let own: Vec<&Step> = own.collect();
+    let pending = own.iter().filter_map(|step| match &step.action {
+        Action::ResetFirmware { key, to, .. } => Some((key.as_str(), *to)),
+        _ => None,
+    });
+    attempts.note(host, pf, &pending.collect::<Vec<_>>())?;
     for step in own {
         if let Action::SetFirmware { key, .. } | Action::ResetFirmware { key, .. } = &step.action {
             come.retain(|each| each != key);

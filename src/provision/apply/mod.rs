@@ -13,6 +13,7 @@ mod pf;
 mod progress;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -99,9 +100,15 @@ pub fn apply(
         // Nobody else of this program changes these PFs from here on: what is there now counts.
         let (observed, plan) = look::planned(host, document)?;
         let states: Vec<&PfState> = observed.pfs.iter().filter_map(Found::one).collect();
+        // Who came late was in no plan before.
+        begin(order, &plan.steps, watcher);
         let first = applied.done.len();
         crew.work(&states, &plan.steps, &mut applied);
         applied.sort(first, &plan.steps);
+        if applied.is_netlink_stuck() {
+            // No look at the host would come back.
+            return Ok(applied.unlooked(order, plan));
+        }
         // Who is there does not wait for who is late, or comes with a module that was just loaded.
         if !arrived(host, document, order, watcher, order.late(&plan), deadline)? {
             break;
@@ -180,6 +187,9 @@ pub fn roll_back(
         watcher,
     };
     crew.work(&states.iter().collect::<Vec<_>>(), &steps, &mut applied);
+    if applied.is_netlink_stuck() {
+        return Ok(applied.unlooked(order, steps.into()));
+    }
     let (states, steps) = rollback::planned(host)?;
     let steps = order.meant(steps.into()).steps;
     for state in &states {
@@ -211,7 +221,7 @@ fn confirmed(order: &Order, steps: &[Step]) -> Result<(), ApplyError> {
 
 fn begin(order: &Order, steps: &[Step], watcher: &dyn Watcher) {
     let meant = steps.iter().filter(|step| order.does(step));
-    watcher.tell(Event::Begins(meant.count()));
+    watcher.tell(Event::Begins(&meant.collect::<Vec<_>>()));
 }
 
 /// The locks of all PFs with steps; one that somebody else works on has failed.

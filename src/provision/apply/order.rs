@@ -101,6 +101,20 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// Whether the kernel holds everybody up who looks at network interfaces.
+    pub(super) fn is_netlink_stuck(&self) -> bool {
+        let mut failed = self.failed.iter();
+        failed.any(|failed| failed.error.is_netlink_stuck())
+    }
+
+    /// What is left of a plan, without a look at what has become of it.
+    pub(super) fn unlooked(mut self, order: &Order, plan: Plan) -> Self {
+        self.left = order.meant(plan);
+        let done = &self.done;
+        self.left.steps.retain(|step| !done.contains(step));
+        self
+    }
+
     /// Puts what was done from `first` on into the order of the plan: PFs were worked on at once.
     pub(super) fn sort(&mut self, first: usize, plan: &[Step]) {
         let key = |step: &Step| plan.iter().position(|planned| planned == step);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::crew::Purpose;
+use super::turn::Turn;
 use super::{Event, Failed, StepError, Watcher, failed};
 use crate::kernel::{FileError, Host, bounded};
 use crate::netdev::interface;
@@ -33,6 +34,8 @@ pub(super) struct Work<'a> {
     pub wait: Duration,
     /// VFs, of other PFs too, that are given something else in this apply.
     pub changing: &'a BTreeSet<PciAddr>,
+    /// For what goes over network interfaces.
+    pub turn: &'a Turn,
     /// What it is for.
     pub purpose: Purpose,
     pub watcher: &'a dyn Watcher,
@@ -67,7 +70,10 @@ impl Work<'_> {
                     let more = behind.iter().take_while(is_set).count();
                     let sets = &self.steps[self.steps.len() - behind.len() - 1..][..=more];
                     rest = &behind[more..];
-                    spoilt.extend(self.give(&now, sets, &mut outcome));
+                    match self.give(&now, sets, &mut outcome) {
+                        Some(without) => spoilt.extend(without),
+                        None => break,
+                    }
                     continue;
                 }
                 (Action::Bind { .. }, Target::Vf(_, index)) => {
@@ -188,8 +194,8 @@ impl Work<'_> {
     /// One step of the PF itself.
     fn whole(&self, now: &mut Pf, action: &Action) -> Result<(), StepError> {
         match action {
-            Action::BringUp => self.switch(true),
-            Action::BringDown => self.switch(false),
+            Action::BringUp => self.turn.step(|| self.switch(true)),
+            Action::BringDown => self.turn.step(|| self.switch(false)),
             Action::Probing { to } => self.probing(*to),
             Action::Remove { .. } => {
                 *now = count::destroy(self.host, now, self.patience(now.vfs.len()))?;
@@ -243,7 +249,8 @@ impl Work<'_> {
 
     /// After a failure the PF must not be left keeping drivers away, unless its owner wants that.
     fn let_drivers_come(&self, outcome: &Outcome) {
-        let of_kernel = |failed: &Failed| failed.error.is_stuck();
+        let of_kernel =
+            |failed: &Failed| failed.error.is_stuck() || matches!(failed.error, StepError::Behind);
         if outcome.failed.iter().any(of_kernel) {
             // VFs may come yet, and none must have a driver before its address. That drivers are
             // to come again is on record.
@@ -257,8 +264,8 @@ impl Work<'_> {
         }
     }
 
-    /// Gives VFs their settings, and says which have not got theirs.
-    fn give(&self, now: &Pf, sets: &[&Step], outcome: &mut Outcome) -> Vec<u16> {
+    /// Gives VFs their settings, and says which have not got theirs; `None` when the kernel does not come back.
+    fn give(&self, now: &Pf, sets: &[&Step], outcome: &mut Outcome) -> Option<Vec<u16>> {
         let mut gifts: Vec<Gift> = Vec::new();
         for step in sets {
             let (Target::Vf(_, index), Action::Set { to, .. }) = (step.target, &step.action) else {
@@ -270,11 +277,38 @@ impl Work<'_> {
                 _ => gifts.push((vf, vec![*to])),
             }
         }
-        if uplink::find(self.host, now.address).is_ok_and(|found| found.is_none()) {
-            // It may be on its way; who gives says what is wrong otherwise.
-            let _ = ipoib::appearance(self.host, now.address, false);
-        }
-        let outcomes = giving::give(self.host, now, &gifts, self.changing);
+        let given = self.turn.take(|| {
+            if uplink::find(self.host, now.address).is_ok_and(|found| found.is_none()) {
+                // It may be on its way; who gives says what is wrong otherwise.
+                let _ = ipoib::appearance(self.host, now.address, false);
+            }
+            let given = giving::give(self.host, now, &gifts, self.changing, self.wait);
+            let is_stuck = given.is_err();
+            (given, is_stuck)
+        });
+        let outcomes = match given {
+            Some(Ok(outcomes)) => outcomes,
+            Some(Err(stuck)) => {
+                let vf = Target::Vf(now.address, stuck.vf.index);
+                let is_it = |step: &&&Step| {
+                    let to = stuck.setting;
+                    step.target == vf
+                        && matches!(step.action, Action::Set { to: given, .. } if given == to)
+                };
+                let culprit = sets.iter().find(is_it).or(sets.first());
+                let error = StepError::Change(ChangeError::Failed(stuck));
+                if let Some(step) = culprit {
+                    self.took(outcome, step, Err(error));
+                }
+                return None;
+            }
+            None => {
+                if let Some(step) = sets.first() {
+                    self.took(outcome, step, Err(StepError::Behind));
+                }
+                return None;
+            }
+        };
         let mut spoilt = Vec::new();
         for ((vf, _), given) in gifts.iter().zip(outcomes) {
             let target = Target::Vf(now.address, vf.index);
@@ -293,7 +327,7 @@ impl Work<'_> {
                 None => outcome.failed.push(failed(target, None, error.into())),
             }
         }
-        spoilt
+        Some(spoilt)
     }
 
     fn unbind(&self, now: &Pf, index: u16) -> Result<(), StepError> {

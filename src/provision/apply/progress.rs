@@ -10,8 +10,8 @@ use crate::provision::problem::Trouble;
 pub enum Event<'a> {
     /// This may still pass, and is waited for, so long at most.
     Waits(&'a Trouble, Duration),
-    /// So many steps are to be done.
-    Begins(usize),
+    /// These steps are to be done; told again when more is known, they are what is left.
+    Begins(&'a [&'a Step]),
     /// A step is done.
     Done(&'a Step),
     /// A step failed.

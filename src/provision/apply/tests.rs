@@ -112,6 +112,10 @@ fn firmware_is_set_once_and_no_machine_restarts_for_ever() {
     let machine = machine.file(BOOT, "two\n");
     let left = applied(&machine).left;
     assert_eq!(waiting(&left), (Class::PowerCycle, Some(Block::Reset)));
+    // Each restart that has not brought it is counted once.
+    applied(&machine);
+    let record = machine.read("var/lib/rdmactl/firmware.json");
+    assert!(record.contains("\"restarts\": 1"), "{record}");
     // Now it has come, and the rest is done as ever.
     let machine = machine.file(&format!("{PF}/sriov_totalvfs"), "16\n");
     let plan = planned(&machine);

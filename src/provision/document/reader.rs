@@ -141,7 +141,10 @@ impl<'a> Reader<'a> {
             Kind::Number(number) => {
                 self.fault(
                     &node.span,
-                    format!("{number} is not a valid {what}: write {least} to {most}"),
+                    match least == most {
+                        true => format!("{number} is not a valid {what}: write {least}"),
+                        false => format!("{number} is not a valid {what}: write {least} to {most}"),
+                    },
                 );
                 None
             }

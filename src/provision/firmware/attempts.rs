@@ -25,6 +25,12 @@ struct Attempt {
     /// The tool says that a restart will not do.
     #[serde(default)]
     power_cycle: bool,
+    /// How many restarts have not brought it.
+    #[serde(default)]
+    restarts: u32,
+    /// The last boot in which it was seen pending.
+    #[serde(default)]
+    seen: Option<String>,
 }
 
 /// By card, then by setting.
@@ -36,8 +42,11 @@ pub struct Attempts(BTreeMap<String, BTreeMap<String, Attempt>>);
 pub enum WaitsFor {
     /// A restart of the machine.
     Reboot,
-    /// The machine was restarted, or a restart will not do: its power has to go.
-    PowerCycle,
+    /// The machine was restarted so many times, or a restart will not do: its power has to go.
+    PowerCycle {
+        /// How many restarts have not brought it.
+        restarts: u32,
+    },
 }
 
 impl Attempts {
@@ -72,6 +81,8 @@ impl Attempts {
                         to: *to,
                         boot_id: boot.clone(),
                         power_cycle: false,
+                        restarts: 0,
+                        seen: boot.clone(),
                     },
                 );
             }
@@ -105,6 +116,48 @@ impl Attempts {
             .into_iter()
             .flat_map(|each| each.keys().cloned())
             .collect()
+    }
+
+    /// Counts the restart that has not brought a pending setting; one that somebody else made goes on record, so that
+    /// it, too, has the machine restart once.
+    ///
+    /// # Errors
+    /// [`FirmwareError::File`].
+    pub fn note(
+        &mut self,
+        host: &Host,
+        card: PciAddr,
+        pending: &[(&str, u64)],
+    ) -> Result<(), FirmwareError> {
+        let boot = boot_id(host)?;
+        let before = self.0.get(&card.to_string()).cloned();
+        let settings = self.0.entry(card.to_string()).or_default();
+        for (key, to) in pending {
+            let known = settings.get_mut(*key).filter(|attempt| attempt.to == *to);
+            match known {
+                Some(attempt) if attempt.seen == boot || boot.is_none() => {}
+                Some(attempt) => {
+                    let earlier = attempt.seen.is_some() || attempt.boot_id.is_some();
+                    attempt.restarts = attempt.restarts.saturating_add(u32::from(earlier));
+                    attempt.seen.clone_from(&boot);
+                }
+                None => {
+                    let attempt = Attempt {
+                        to: *to,
+                        boot_id: boot.clone(),
+                        power_cycle: false,
+                        restarts: 0,
+                        seen: boot.clone(),
+                    };
+                    settings.insert((*key).to_owned(), attempt);
+                }
+            }
+        }
+        if before.unwrap_or_default() == *settings {
+            self.0.retain(|_, settings| !settings.is_empty());
+            return Ok(());
+        }
+        self.write(host)
     }
 
     /// Forgets settings that have taken effect.
@@ -142,7 +195,14 @@ impl Attempts {
             _ => false,
         };
         match attempt.filter(|attempt| attempt.to == to) {
-            Some(attempt) if attempt.power_cycle || was_restarted(attempt) => WaitsFor::PowerCycle,
+            Some(attempt) if was_restarted(attempt) => {
+                let is_counted = attempt.seen.as_deref() == boot;
+                let restarts = attempt.restarts.saturating_add(u32::from(!is_counted));
+                WaitsFor::PowerCycle { restarts }
+            }
+            Some(attempt) if attempt.power_cycle => WaitsFor::PowerCycle {
+                restarts: attempt.restarts,
+            },
             _ => WaitsFor::Reboot,
         }
     }
@@ -181,14 +241,27 @@ mod tests {
         let machine = machine.file(BOOT, "second\n");
         let host = machine.host();
         let mut attempts = Attempts::read(&host).unwrap();
-        assert_eq!(waits(&attempts, Some("second")), WaitsFor::PowerCycle);
+        let once = WaitsFor::PowerCycle { restarts: 1 };
+        assert_eq!(waits(&attempts, Some("second")), once);
         // Set again: it is still the second time.
         attempts.begin(&host, card, &[("NUM_OF_VFS", 16)]).unwrap();
-        assert_eq!(waits(&attempts, Some("second")), WaitsFor::PowerCycle);
+        assert_eq!(waits(&attempts, Some("second")), once);
+        // Counted once a boot.
+        for _ in 0..2 {
+            attempts.note(&host, card, &[("NUM_OF_VFS", 16)]).unwrap();
+            assert_eq!(waits(&attempts, Some("second")), once);
+        }
+        let machine = machine.file(BOOT, "third\n");
+        let host = machine.host();
+        let twice = WaitsFor::PowerCycle { restarts: 2 };
+        assert_eq!(waits(&attempts, Some("third")), twice);
+        attempts.note(&host, card, &[("NUM_OF_VFS", 16)]).unwrap();
+        let mut attempts = Attempts::read(&machine.host()).unwrap();
+        assert_eq!(waits(&attempts, Some("third")), twice);
         // Another number is another matter.
         attempts.begin(&host, card, &[("NUM_OF_VFS", 32)]).unwrap();
         assert_eq!(
-            attempts.waits_for(card, "NUM_OF_VFS", 32, Some("second")),
+            attempts.waits_for(card, "NUM_OF_VFS", 32, Some("third")),
             WaitsFor::Reboot
         );
         attempts.settle(&host, card, &["NUM_OF_VFS"]).unwrap();
@@ -221,8 +294,24 @@ mod tests {
         let attempts = Attempts::read(&host).unwrap();
         assert_eq!(
             attempts.waits_for(card, "SRIOV_EN", 1, Some("first")),
-            WaitsFor::PowerCycle
+            WaitsFor::PowerCycle { restarts: 0 }
         );
+    }
+
+    /// Somebody else has set it, and the restart does not bring it: no second one is asked for.
+    #[test]
+    fn what_others_set_is_noted_too() {
+        let card = CARD.parse().unwrap();
+        let machine = Machine::new().file(BOOT, "first\n");
+        let host = machine.host();
+        let mut attempts = Attempts::default();
+        attempts.note(&host, card, &[]).unwrap();
+        assert!(!machine.path("var/lib/rdmactl/firmware.json").exists());
+        attempts.note(&host, card, &[("NUM_OF_VFS", 16)]).unwrap();
+        let attempts = Attempts::read(&host).unwrap();
+        let waits = |boot| attempts.waits_for(card, "NUM_OF_VFS", 16, Some(boot));
+        assert_eq!(waits("first"), WaitsFor::Reboot);
+        assert_eq!(waits("second"), WaitsFor::PowerCycle { restarts: 1 });
     }
 
     #[test]

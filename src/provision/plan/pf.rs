@@ -48,12 +48,15 @@ pub(super) fn plan(
         return Err(Problem::NoDriver);
     }
     let offered = state.pf.total_vfs;
-    let writes = document.policy.firmware == Firmware::Write;
+    let is_ours = entry.ownership == Ownership::Full;
+    let is_observed = entry.ownership == Ownership::Observe;
+    let writes = is_ours && document.policy.firmware == Firmware::Write;
     if writes {
         way.steps.extend(firmware(state.pf.address, standing)?);
     }
     if let Some(wanted) = entry.total_vfs.filter(|wanted| *wanted > offered)
-        && document.policy.firmware == Firmware::Check
+        && !writes
+        && document.policy.firmware != Firmware::Unmanaged
     {
         way.problems
             .push(Problem::TooFewOffered { wanted, offered });
@@ -70,13 +73,16 @@ pub(super) fn plan(
     let now = state.pf.vfs.len();
     let wanted = desired::count(entry, offered, now);
     if wanted > offered {
-        return match writes {
-            true => Ok(way),
-            false => Err(Problem::TooFewOffered { wanted, offered }),
-        };
+        let problem = Problem::TooFewOffered { wanted, offered };
+        match (writes, is_observed) {
+            (true, _) => return Ok(way),
+            // The VFs that are there are compared all the same.
+            (false, true) => way.problems.push(problem),
+            (false, false) => return Err(problem),
+        }
     }
     let mut target = wanted;
-    if entry.ownership != Ownership::Full && usize::from(wanted) != now {
+    if !is_ours && usize::from(wanted) != now {
         way.problems.push(Problem::NotOurs { wanted, is: now });
         target = wanted.min(u16::try_from(now).unwrap_or(u16::MAX));
     }
@@ -96,11 +102,7 @@ pub(super) fn plan(
     };
     let vfs = desired::vfs(document, entry, &basis, target)?;
     doubles(state.pf.address, &vfs, given)?;
-    if entry.ownership == Ownership::Observe {
-        return Ok(way);
-    }
-    let is_ours = entry.ownership == Ownership::Full;
-    if is_ours && entry.up {
+    if (is_ours || is_observed) && entry.up {
         let pf = Target::Pf(state.pf.address);
         let step = Step::safe(pf, Action::BringUp, Reason::Declared);
         match (state.up, layer) {
@@ -136,6 +138,14 @@ pub(super) fn plan(
         }
         way.steps.extend(steps);
     }
+    if is_observed {
+        for step in &mut way.steps {
+            step.blocked = Some(Block::Observed);
+            step.users.clear();
+        }
+        way.needs_ipoib = false;
+        return Ok(way);
+    }
     uplink(&mut way, layer, state, host)?;
     Ok(way)
 }
@@ -160,7 +170,7 @@ fn firmware(pf: PciAddr, standing: Option<&Standing>) -> Result<Vec<Step>, Probl
             Judgement::Pending { key, from, to } => {
                 let class = match waits {
                     WaitsFor::Reboot => Class::Reboot,
-                    WaitsFor::PowerCycle => Class::PowerCycle,
+                    WaitsFor::PowerCycle { .. } => Class::PowerCycle,
                 };
                 let action = Action::ResetFirmware { key, from, to };
                 (class, Some(Block::Reset), action)

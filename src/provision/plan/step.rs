@@ -197,6 +197,8 @@ pub enum Block {
     Reset,
     /// Network namespaces exist, so many beside the initial one.
     Namespaces(usize),
+    /// The document only compares this PF: `ownership = "observe"`.
+    Observed,
     /// A step before it will not be done.
     Earlier,
 }

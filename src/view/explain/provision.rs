@@ -1,5 +1,7 @@
 //! What stands between a host and its document, and what to do about it.
 
+use std::io::ErrorKind;
+
 use nix::errno::Errno;
 
 use super::Explanation;
@@ -10,10 +12,14 @@ use crate::kernel::modules::Availability;
 use crate::provision::apply::{ApplyError, Failed, StepError};
 use crate::provision::document::{DocumentError, Fault};
 use crate::provision::look::LookError;
-use crate::provision::plan::{Plan, Target};
+use crate::provision::plan::{Block, Plan, Target};
 use crate::provision::problem::{Problem, Trouble};
 use crate::types::shell::quoted;
 use crate::view::namespace::{describe, list_of};
+
+/// Where documents are, and what they are called but for the end.
+const FOLDER: &str = "/etc/rdmactl";
+const STEM: &str = "/etc/rdmactl/provision";
 
 /// A mistake in a document, with its place.
 pub fn fault(fault: &Fault) -> Explanation {
@@ -23,11 +29,25 @@ pub fn fault(fault: &Fault) -> Explanation {
 /// There is no document.
 pub fn document(error: &DocumentError) -> Explanation {
     let (cause, cure) = match error {
-        DocumentError::File(file) => (Some(file.source.to_string()), None),
+        DocumentError::File(file) => {
+            let cure = match file.source.kind() {
+                ErrorKind::IsADirectory => {
+                    Some(format!("name a file; of folders, {STEM}.d alone is read",))
+                }
+                ErrorKind::PermissionDenied => Some("run the command as root".to_owned()),
+                _ => None,
+            };
+            (Some(file.source.to_string()), cure)
+        }
         DocumentError::Absent { path } => {
-            let folder = path.parent().unwrap_or(path).display().to_string();
-            let (folder, path) = (quoted(&folder), quoted(&path.display().to_string()));
-            let begin = format!("mkdir -p {folder} && rdmactl provision export > {path}");
+            let folder = path.parent().filter(|folder| folder.starts_with(FOLDER));
+            let folder = folder.map(|folder| quoted(&folder.display().to_string()));
+            let folder = folder.map(|folder| format!("mkdir -p {folder} && "));
+            let path = quoted(&path.display().to_string());
+            let begin = format!(
+                "{}rdmactl provision export > {path}",
+                folder.unwrap_or_default()
+            );
             (
                 None,
                 Some(format!("{begin}    # begins with the host as it is")),
@@ -229,7 +249,13 @@ pub fn left(plan: &Plan, looks: &str) -> Option<Explanation> {
         1 => "1 step is left".to_owned(),
         count => format!("{count} steps are left"),
     };
+    let mut steps = plan.steps.iter();
+    let is_observed = steps.any(|step| step.blocked == Some(Block::Observed));
     let cause = match plan.namespaces.len() {
+        0 if is_observed => Some(
+            "the document has PFs with ownership = \"observe\", which are not as declared, and stay as they are"
+                .to_owned(),
+        ),
         0 => None,
         _ => Some(format!(
             "the namespace mode stays while other network namespaces exist: {}",

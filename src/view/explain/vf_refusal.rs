@@ -1,7 +1,7 @@
 //! Why the driver of a PF did not take a setting of a VF, and what became of the others.
 
 use super::{AS_ROOT, Advice};
-use crate::kernel::Privilege;
+use crate::kernel::{NetlinkError, Privilege};
 use crate::sriov::change::Step;
 use crate::sriov::failed::{Failed, Reason, StepError};
 use crate::view::vf::words::{key, value};
@@ -29,6 +29,15 @@ pub(super) fn advice(failed: &Failed) -> Advice {
                 self::value(*now)
             ),
             None,
+        ),
+        StepError::Netlink(NetlinkError::Stuck { pid }) => (
+            format!(
+                "setting {key} of VF {} to {value}: {whose}, or the firmware, has not finished with it; until then nobody on this host can change or list network interfaces",
+                failed.vf.index
+            ),
+            Some(format!(
+                "cat /proc/{pid}/stack, and dmesg: what it waits for; it goes on by itself when that comes, else after a reset of the card"
+            )),
         ),
         StepError::Netlink(error) => (format!("setting {key} to {value}: {error}"), None),
     };

@@ -1,14 +1,14 @@
-//! `Meter`: how far an apply has come: a bar on a terminal, a line a step elsewhere.
+//! `Meter`: how far an apply has come: a bar on a terminal, a line a phase elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::words;
+use super::phases::{Phases, line};
 use crate::provision::apply::{Event, Watcher};
-use crate::provision::plan::{Step, Target};
+use crate::provision::plan::Step;
 use crate::provision::problem::Trouble;
 use crate::view::Format;
 
@@ -18,8 +18,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// Tells people on standard error. Programs that read JSON are told by the result alone.
 pub struct Meter {
     bar: Option<ProgressBar>,
-    /// Steps that are over, and all; `None` tells nothing.
-    lines: Option<Mutex<(usize, usize)>>,
+    /// What is told in lines; `None` tells nothing.
+    phases: Option<Mutex<Phases>>,
 }
 
 impl Meter {
@@ -29,35 +29,49 @@ impl Meter {
         let is_plain = bar.is_none() && format != Format::Json;
         Self {
             bar,
-            lines: is_plain.then(Mutex::default),
+            phases: is_plain.then(Mutex::default),
         }
     }
 
     fn waits(&self, trouble: &Trouble, limit: Duration) {
         let place = trouble.place.as_ref().map(|place| format!("{place}: "));
         let (place, what) = (place.unwrap_or_default(), &trouble.problem);
-        let line = format!("{place}{what}; waiting {} s at most", limit.as_secs());
+        let line = format!(
+            "{place}{what}; waiting {:.0} s at most",
+            limit.as_secs_f32().ceil()
+        );
         if let Some(bar) = &self.bar {
             bar.set_message(line);
-        } else if self.lines.is_some() {
-            let _ = writeln!(io::stderr(), "{line}");
+        } else if self.phases.is_some() {
+            say(&line);
         }
     }
 
-    fn over(&self, step: &Step, how: &str) {
-        let what = line(step);
+    fn over(&self, step: &Step, is_done: bool) {
         if let Some(bar) = &self.bar {
-            bar.set_message(what);
+            bar.set_message(line(step));
             bar.inc(1);
-        } else if let Some(lines) = &self.lines
-            && let Ok(mut count) = lines.lock()
+        } else if let Some(Ok(mut phases)) = self.phases.as_ref().map(Mutex::lock)
+            && let Some(line) = phases.over(step, is_done, Instant::now())
         {
-            count.0 += 1;
-            let (over, all) = *count;
-            // Whoever does not read it misses nothing that is not told at the end.
-            let _ = writeln!(io::stderr(), "[{over}/{}] {what}{how}", all.max(over));
+            say(&line);
         }
     }
+
+    fn begins(&self, steps: &[&Step]) {
+        if let Some(bar) = &self.bar {
+            let left = u64::try_from(steps.len()).unwrap_or(u64::MAX);
+            bar.set_length(bar.position().saturating_add(left));
+        }
+        if let Some(Ok(mut phases)) = self.phases.as_ref().map(Mutex::lock) {
+            phases.begin(steps, Instant::now());
+        }
+    }
+}
+
+/// Whoever does not read it misses nothing that is not told at the end.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn bar() -> ProgressBar {
@@ -73,17 +87,10 @@ fn bar() -> ProgressBar {
 impl Watcher for Meter {
     fn tell(&self, event: Event<'_>) {
         match event {
-            Event::Begins(steps) => {
-                if let Some(bar) = &self.bar {
-                    bar.set_length(u64::try_from(steps).unwrap_or(u64::MAX));
-                }
-                if let Some(Ok(mut count)) = self.lines.as_ref().map(Mutex::lock) {
-                    count.1 = steps;
-                }
-            }
+            Event::Begins(steps) => self.begins(steps),
             Event::Waits(trouble, limit) => self.waits(trouble, limit),
-            Event::Done(step) => self.over(step, ""),
-            Event::Failed(step) => self.over(step, ": failed"),
+            Event::Done(step) => self.over(step, true),
+            Event::Failed(step) => self.over(step, false),
         }
     }
 }
@@ -93,47 +100,10 @@ impl Drop for Meter {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-}
-
-/// A step in a few words.
-fn line(step: &Step) -> String {
-    let change = words::change(&step.action);
-    let mut line = match step.target {
-        Target::Host => "host".to_owned(),
-        Target::Pf(pf) => pf.to_string(),
-        Target::Vf(pf, index) => format!("{pf}/{index}"),
-    };
-    for word in [Some(change.action), change.key].into_iter().flatten() {
-        line.push(' ');
-        line.push_str(word);
-    }
-    if let Some(to) = change.to {
-        line.push_str(" to ");
-        line.push_str(&to);
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::provision::plan::{Action, Class, Reason};
-
-    #[test]
-    fn steps_in_a_few_words() {
-        let pf = "0000:3b:00.0".parse().unwrap();
-        let step = |target, action| Step {
-            target,
-            action,
-            class: Class::Safe,
-            reason: Reason::Declared,
-            blocked: None,
-            users: Vec::new(),
-        };
-        let create = step(Target::Pf(pf), Action::Create { to: 7 });
-        assert_eq!(line(&create), "0000:3b:00.0 create-vfs to 7");
-        let bind = step(Target::Vf(pf, 3), Action::Bind { to: None });
-        assert_eq!(line(&bind), "0000:3b:00.0/3 bind to default");
+        if let Some(Ok(mut phases)) = self.phases.as_ref().map(Mutex::lock) {
+            for line in phases.rest(Instant::now()) {
+                say(&line);
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod applied;
 pub mod fault;
 pub mod meter;
+mod phases;
 pub mod plan;
 pub mod status;
 mod words;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::words;
 use crate::provision::document::{Document, Ownership, PfEntry};
-use crate::provision::firmware::{Judgement, Standing};
+use crate::provision::firmware::{Judgement, Standing, WaitsFor};
 use crate::provision::observed::{Found, HostState, Observed, PfState};
 use crate::provision::plan::{Plan, Step, Target};
 use crate::sriov::managers::Claim;
@@ -92,13 +92,23 @@ fn firmware(standing: Option<&Standing>) -> Option<Field> {
     let of = |number: Option<u64>| number.map_or("unknown".to_owned(), |number| number.to_string());
     let lines: Vec<String> = judged
         .iter()
-        .filter_map(|(judgement, _)| match judgement {
+        .filter_map(|(judgement, waits)| match judgement {
             Judgement::Fulfilled { .. } => None,
             Judgement::Change { key, from, to } => {
                 Some(format!("{key} current {} declared {to}", of(*from)))
             }
             Judgement::Pending { key, from, to } => {
-                Some(format!("{key} current {} next {to}", of(*from)))
+                let how = match waits {
+                    WaitsFor::Reboot => "after a reboot".to_owned(),
+                    WaitsFor::PowerCycle { restarts: 0 } => "after a power cycle".to_owned(),
+                    WaitsFor::PowerCycle { restarts: 1 } => {
+                        "after a power cycle: 1 restart has not brought it".to_owned()
+                    }
+                    WaitsFor::PowerCycle { restarts } => {
+                        format!("after a power cycle: {restarts} restarts have not brought it")
+                    }
+                };
+                Some(format!("{key} current {} next {to} {how}", of(*from)))
             }
             Judgement::Impossible { key, to, obstacle } => {
                 Some(format!("{key} declared {to}, and {}", obstacle.words()))

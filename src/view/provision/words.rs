@@ -147,6 +147,7 @@ pub(super) fn block(block: Block) -> String {
         }
         Block::Namespaces(1) => "1 other network namespace exists".to_owned(),
         Block::Namespaces(others) => format!("{others} other network namespaces exist"),
+        Block::Observed => "ownership = \"observe\" is declared".to_owned(),
         Block::Earlier => "a step before it will not be done".to_owned(),
     }
 }

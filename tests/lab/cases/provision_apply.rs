@@ -118,6 +118,7 @@ fn from_bare(lab: &Lab, keys: &[&str]) {
     let export = lab.rdmactl(&["provision", "export"]).ok().stdout;
     with(lab, "plan", &export).ok().stdout_is("");
 
+    only_observed(lab, &document, keys.len());
     let moved = format!("{document}\n[host]\nsite = \"elsewhere\"\n");
     let applied = as_planned(lab, "", &moved);
     assert_eq!(count(&applied, "create-vfs"), 0);
@@ -126,6 +127,42 @@ fn from_bare(lab: &Lab, keys: &[&str]) {
     let after = numbers(&pf);
     assert!(after.len() == 7 && is_rising(&after), "{after:?}");
     lab.rdmactl(&["vf", "destroy", &pf]).ok();
+}
+
+/// Every VF that is not as declared is told of, and stays as it is, whatever the document allows.
+fn only_observed(lab: &Lab, document: &str, keys: usize) {
+    let observe = format!("{document}ownership = \"observe\"\n");
+    with(lab, "plan", &observe).ok().stdout_is("").stderr_is("");
+    let netdev = pci::netdev(&lab.pf()).expect("an interface");
+    let before = ip_vfs(lab, &netdev);
+    let policy = "[policy]\ndisruptive = \"force\"\n[host]\nsite = \"elsewhere\"\n";
+    let moved = format!("{observe}{policy}");
+    let plan = with(lab, "-j plan", &moved).fails(2).json();
+    assert_eq!(count(&plan, "set"), 7 * keys);
+    let rows = plan.as_array().expect("an array");
+    for row in rows {
+        assert_eq!(
+            row["blocked"], "ownership = \"observe\" is declared",
+            "{row}"
+        );
+    }
+    let status = with(lab, "-j status", &moved).fails(1).json();
+    let rows = status.as_array().expect("an array").iter();
+    let vfs: Vec<&Value> = rows.filter(|row| row["kind"] == "vf").collect();
+    assert!(
+        vfs.len() == 7 && vfs.iter().all(|vf| vf["standing"] == "blocked"),
+        "{status}"
+    );
+    with(lab, "-j apply --yes --disruptive force", &moved)
+        .fails(1)
+        .stdout_is("[]\n")
+        .stderr_has("has PFs with ownership = \"observe\", which are not as declared");
+    // The number, too, is for somebody else to change.
+    let fewer = moved.replace("num_vfs = 7", "num_vfs = 5");
+    with(lab, "apply --yes --disruptive force", &fewer)
+        .fails(1)
+        .stderr_has("5 VFs are declared and 7 are there");
+    assert_eq!(ip_vfs(lab, &netdev), before);
 }
 
 /// PF and VFs themselves have what `addresses` says.
@@ -223,8 +260,10 @@ fn one_at_a_time(lab: &Lab) {
     lab.inject("probe_delay_ms", "3000");
     let file = "/run/lab-provision.toml";
     fs::write(file, &document).expect("a file");
-    let first = lab.start(&format!("{FACES}/rdmactl provision apply --file {file}"));
+    let line = format!("{FACES}/rdmactl provision apply --file {file}");
+    let mut first = lab.on_terminal(&line, 80, 24);
     until("VFs are there", || pci::vf(&pf, 1).is_some()).expect("they come");
+    first.until("a bar with all steps", |screen| screen.has("7/9 "));
     with(lab, "apply --lock-wait 0", &document)
         .fails(6)
         .stderr_has("provision.lock is locked by process")
@@ -236,7 +275,19 @@ fn one_at_a_time(lab: &Lab) {
         .stdout_has("standing starting");
     assert!(begun.elapsed().as_millis() < 2500, "{:?}", begun.elapsed());
     with(lab, "apply --lock-wait 60", &document).ok();
-    drop(first);
+    assert!(first.wait().success());
+    // The bar is gone, and a row for the PF is there.
+    let screen = first.screen();
+    assert!(
+        !screen.has("/9 ") && screen.has("TARGET"),
+        "{:?}",
+        screen.rows()
+    );
+    assert!(
+        screen.has("autoprobe 2, create-vfs, set 4, bind 2"),
+        "{:?}",
+        screen.rows()
+    );
     fs::remove_file(file).expect("a file");
     lab.inject("probe_delay_ms", "0");
     with(lab, "plan", &document).ok().stdout_is("");
@@ -257,8 +308,16 @@ fn many(lab: &Lab, keys: &[&str]) {
     let all = document(lab, 120, "");
     lab.inject("probe_delay_ms", "50");
     let begun = Instant::now();
-    with(lab, "apply", &all).ok();
+    let applied = with(lab, "apply", &all).ok();
     let took = begun.elapsed();
+    // A line for each phase, and one for the PF: not for each of some hundred steps.
+    let lines: Vec<&str> = applied.stderr.lines().collect();
+    assert_eq!(lines.len(), 5, "{applied}");
+    let bound = format!("{pf}: bind, 120 steps, ");
+    assert!(lines[4].starts_with(&bound), "{applied}");
+    let sum = format!("pf {pf} done {} steps ", 123 + 120 * keys.len());
+    assert!(applied.stdout.starts_with(&sum), "{applied}");
+    assert_eq!(applied.stdout.lines().count(), 1, "{applied}");
     lab.inject("probe_delay_ms", "0");
     let names = numbers(&pf);
     assert!(names.len() == 120 && is_rising(&names), "{names:?}");

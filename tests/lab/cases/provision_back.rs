@@ -1,10 +1,13 @@
-//! `provision rollback`, and what is left to people: the way back, firmware, the mode of a host in use.
+//! `provision rollback`, and what is left to people: the way back, firmware, a PF that hangs.
+
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::provision::with;
 use super::provision_apply::document;
 use super::vf::ip_vfs;
+use super::vf_create::autoprobe;
 use crate::case::{Case, case};
 use crate::handle::Lab;
 use crate::pci;
@@ -13,6 +16,10 @@ pub(super) fn cases() -> Vec<Case> {
     const LEFT: &[&str] = &["folder /", "file /run/rdmactl/"];
     vec![
         case("taken_back", taken_back)
+            .vfs(0)
+            .exclusive()
+            .may_change(LEFT),
+        case("a_pf_that_hangs", a_pf_that_hangs)
             .vfs(0)
             .exclusive()
             .may_change(LEFT),
@@ -84,4 +91,31 @@ fn firmware(lab: &Lab) {
         &document.replace("num_vfs = 6", "num_vfs = 0"),
     )
     .ok();
+}
+
+/// A PF that does not come back from a setting is told of in time, with what hangs and where to look; when it has come
+/// back, the next apply does the rest.
+fn a_pf_that_hangs(lab: &Lab) {
+    let pf = lab.pf();
+    let document = document(lab, 2, "[policy]\nwait = \"1s\"");
+    lab.inject("guid_delay_ms", "5000");
+    let begun = Instant::now();
+    with(lab, "apply", &document)
+        .fails(7)
+        .stderr_has(&format!(
+            "error: {pf}/0: the kernel has not answered yet, and process "
+        ))
+        .stderr_has("setting node-guid of VF 0 to ")
+        .stderr_has("fix: cat /proc/")
+        .stdout_has("failed 1");
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    // No driver comes to a VF without its address.
+    assert_eq!(autoprobe(&pf), "0");
+    lab.inject("guid_delay_ms", "0");
+    with(lab, "apply", &document).ok();
+    assert_eq!(autoprobe(&pf), "1");
+    // One setting was begun, and no other behind it.
+    assert!(begun.elapsed().as_secs() < 12, "{:?}", begun.elapsed());
+    with(lab, "plan", &document).ok().stdout_is("");
+    lab.rdmactl(&["vf", "destroy", &pf]).ok();
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::provision::with;
 use super::provision_apply::{as_planned, count, is_rising, numbers};
+use super::vf::ip_vfs;
 use super::vf_create::autoprobe;
 use crate::case::{Case, case};
 use crate::handle::Lab;
@@ -60,6 +61,17 @@ fn two_pfs(lab: &Lab) {
         .fails(1)
         .stderr_has(&format!("the GUID {theirs} is taken"))
         .stderr_has(&format!("VF 0 of {}", pfs[1]));
+
+    // A PF that the document does not have is left as it is, with all that it has.
+    let theirs = ip_vfs(lab, &pci::netdev(&pfs[1]).expect("an interface"));
+    let names = numbers(&pfs[1]);
+    let own = format!("{}[host]\nsite = \"own\"\n", document(&pfs[..1], [7, 0]));
+    as_planned(lab, "", &own);
+    assert_eq!(
+        ip_vfs(lab, &pci::netdev(&pfs[1]).expect("an interface")),
+        theirs
+    );
+    assert_eq!(numbers(&pfs[1]), names);
     destroy(lab, &pfs);
 
     // One alone, and one that the document does not have.

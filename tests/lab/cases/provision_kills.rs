@@ -12,9 +12,10 @@ use crate::tripwire::{self, Fault, Grain};
 pub(super) fn cases() -> Vec<Case> {
     const LEFT: &[&str] = &["folder /", "file /run/rdmactl/"];
     let bare = |name, run| case(name, run).vfs(0).exclusive().may_change(LEFT);
+    let limit = if is_whole() { 3600 } else { 300 };
     vec![
-        bare("from_bare", from_bare).limit(300),
-        bare("to_other_addresses", to_other_addresses).limit(300),
+        bare("from_bare", from_bare).limit(limit),
+        bare("to_other_addresses", to_other_addresses).limit(limit),
     ]
 }
 

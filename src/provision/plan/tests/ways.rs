@@ -138,15 +138,82 @@ fn vfs_that_are_there_are_put_right_one_by_one() {
         ["!vf 1 unbind mlx5_core (rebind)", "!vf 1 bind (rebind)"]
     );
     assert!(plan.steps[2..].iter().all(|step| step.blocked.is_none()));
-    // Whoever only observes does nothing; whoever does not own the number leaves it.
-    let observe = entry(IB, "num_vfs = 3\nownership = \"observe\"");
-    assert!(planned(&observe, &observed(vec![state.clone()])).is_empty());
+    // Whoever does not own the number leaves it.
     let theirs = entry(IB, "num_vfs = 4\nownership = \"vfs-only\"");
     let plan = planned(&theirs, &observed(vec![state]));
     assert_eq!(plan.steps.len(), 5);
     assert_eq!(
         troubles(&plan),
         ["4 VFs are declared and 3 are there; another manager makes them"]
+    );
+}
+
+/// Whoever only observes is told of everything that is not as declared, and does nothing.
+#[test]
+fn only_observed() {
+    let with = |more: &str| entry(IB, &format!("{more}\nownership = \"observe\""));
+    let mut state = pf(IB, 3);
+    let host = |state: &PfState| observed(vec![state.clone()]);
+    let plan = planned(&with("num_vfs = 3\nup = true"), &host(&state));
+    let expected: Vec<String> = (0..3)
+        .flat_map(|index| {
+            [
+                format!("!vf {index} set NodeGuid (rebind)"),
+                format!("!vf {index} set PortGuid (rebind)"),
+                format!("!vf {index} unbind mlx5_core (rebind)"),
+                format!("!vf {index} bind (rebind)"),
+            ]
+        })
+        .collect();
+    assert_eq!(short(&plan), expected);
+    let blocked = |step: &Step| step.blocked == Some(Block::Observed) && step.users.is_empty();
+    assert!(plan.steps.iter().all(blocked), "{plan:#?}");
+    assert!(plan.unasked().is_empty());
+    // Nobody is asked, and nothing allows it.
+    state.usage = None;
+    state.up = Some(false);
+    state.probing = false;
+    state.left_off = true;
+    let text = "[policy]\ndisruptive = \"force\"\nfirmware = \"write\"\n";
+    let wanted = format!(
+        "{text}{}",
+        with("num_vfs = 9\nlink_type = \"ib\"\nup = true")
+    );
+    let plan = planned(&wanted, &host(&state));
+    assert_eq!(
+        troubles(&plan),
+        [
+            "9 VFs are declared, and the firmware of the PF offers 8",
+            "9 VFs are declared and 3 are there; another manager makes them"
+        ]
+    );
+    assert_eq!(plan.steps.len(), 13);
+    let wanted = format!("{text}{}", with("num_vfs = 2\nup = true\ntotal_vfs = 9"));
+    let plan = planned(&wanted, &host(&state));
+    assert_eq!(short(&plan)[..2], ["!pf up", "!vf 0 set NodeGuid (rebind)"]);
+    assert!(plan.steps.iter().all(blocked), "{plan:#?}");
+    assert_eq!(
+        troubles(&plan),
+        [
+            "9 VFs are declared, and the firmware of the PF offers 8",
+            "2 VFs are declared and 3 are there; another manager makes them"
+        ]
+    );
+    let wanted = format!("{text}{}", with("link_type = \"eth\""));
+    let plan = planned(&wanted, &host(&state));
+    assert_eq!(
+        troubles(&plan),
+        ["the PF is InfiniBand, and Ethernet is declared"]
+    );
+    // IPoIB is loaded for nobody who only looks.
+    state.up = None;
+    let plan = planned(
+        &with("up = true\nguid = { mode = \"keep\" }"),
+        &host(&state),
+    );
+    assert!(
+        short(&plan).iter().all(|step| step.starts_with('!')),
+        "{plan:#?}"
     );
 }
 
