@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::AttachError;
-use super::{name_trade, take};
+use super::{home, name_trade};
 use crate::kernel::{Conn, Host, Lock, LockError};
 use crate::netdev::on_function;
 use crate::pci::admission::keeps_drivers_away;
@@ -84,7 +84,7 @@ pub fn bind_anew(
         drop(lock);
         lock = had(locks::node(host))?;
     }
-    let devices = name_trade::restore(host, &mut take::home(host)?, function, names);
+    let devices = name_trade::restore(host, &mut home::conn(host)?, function, names);
     drop(lock);
     devices
 }

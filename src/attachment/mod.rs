@@ -3,6 +3,7 @@
 pub mod bind_anew;
 pub mod error;
 pub mod further_netdevs;
+pub mod home;
 pub mod name_trade;
 pub mod names;
 pub mod netdev_side;

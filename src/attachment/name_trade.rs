@@ -1,7 +1,7 @@
 //! RDMA devices whose drivers were bound at once: each may have been given the name of another.
 
 use super::error::AttachError;
-use super::rdma_side;
+use super::home;
 use super::record::VfRecord;
 use super::store::VfStore;
 use crate::kernel::{Conn, Host, state};
@@ -22,9 +22,9 @@ pub fn restore(
     function: PciAddr,
     names: &[String],
 ) -> Result<Vec<Device>, AttachError> {
-    if let Some(devices) = rdma_side::rename_anew(host, home, function, names)? {
+    if let Some(devices) = home::rename_anew(host, home, function, names)? {
         return match devices.is_empty() {
-            true => rdma_side::at_home(host, home, function),
+            true => home::devices(host, home, function),
             false => Ok(devices),
         };
     }
@@ -32,12 +32,12 @@ pub fn restore(
     for name in names {
         left.extend(clear(host, home, function, name)?);
     }
-    rdma_side::rename_anew(host, home, function, names)?;
+    home::rename_anew(host, home, function, names)?;
     for (device, own) in left {
         // What cannot be had now its own bind or the end of its container restores.
         let _ = rename(home, &device, &own);
     }
-    rdma_side::at_home(host, home, function)
+    home::devices(host, home, function)
 }
 
 /// Takes a name from a device of another function that has it only until its own is free: that is
@@ -64,7 +64,7 @@ pub fn clear(
     let Some(record) = record.filter(|_| other != function) else {
         return Ok(None);
     };
-    let mut devices = rdma_side::at_home(host, home, other)?;
+    let mut devices = home::devices(host, home, other)?;
     devices.retain(|device| device.name == name);
     let mut awaited = record.rdma_devices().map(|rdma| rdma.host_name.clone());
     let (Some(device), Some(own)) = (devices.pop(), awaited.next()) else {

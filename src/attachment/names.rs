@@ -1,10 +1,10 @@
 //! Names at home after several attachments ended: one may have had the name of another meanwhile.
 
 use super::error::AttachError;
+use super::home;
 use super::netdev_side::{self, Homecoming};
 use super::record::Original;
 use super::register::Entry;
-use super::{rdma_side, take};
 use crate::kernel::Host;
 use crate::netdev::on_function;
 use crate::types::DeviceId;
@@ -52,7 +52,7 @@ fn rename_rdma(host: &Host, entry: &Entry) -> Result<bool, AttachError> {
     else {
         return Ok(false);
     };
-    let mut home = take::home(host)?;
-    let all = rdma_side::rename_anew(host, &mut home, *function, &entry.host_names)?;
+    let mut home = home::conn(host)?;
+    let all = home::rename_anew(host, &mut home, *function, &entry.host_names)?;
     Ok(all.is_none())
 }

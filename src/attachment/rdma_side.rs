@@ -4,32 +4,13 @@ use super::error::AttachError;
 use super::name_trade;
 use super::record::{RdmaDevice, VfRecord};
 use crate::kernel::{Conn, Host, LockError, Netns};
-use crate::pci::device::rdma_names;
 use crate::rdma::lease::give_back::{self, Ending, Name};
 use crate::rdma::lease::locate::Search;
 use crate::rdma::lease::record::{Lodging, Record, Sibling, known_guid};
 use crate::rdma::lease::{Attachment, lend, locks, naming};
-use crate::rdma::{RdmaError, device, numbered};
+use crate::rdma::{RdmaError, device};
 use crate::types::{DeviceId, PciAddr, RdmaNaming};
 use crate::wire::nldev::device::Device;
-
-/// The RDMA devices of a function at home, by index: one, or more.
-///
-/// # Errors
-/// [`AttachError::RdmaDevices`] when there is none.
-pub fn at_home(
-    host: &Host,
-    home: &mut Conn,
-    function: PciAddr,
-) -> Result<Vec<Device>, AttachError> {
-    let names = rdma_names(host.sysfs(), &DeviceId::Pci(function))?;
-    let mut devices = numbered::shown(host, home, &names)?;
-    devices.sort_by_key(|device| device.index);
-    if devices.is_empty() {
-        return Err(AttachError::RdmaDevices { function, names });
-    }
-    Ok(devices)
-}
 
 /// Refuses, before anything is changed, names that cannot be had for sure.
 ///
@@ -185,40 +166,6 @@ fn again(
         return Ok(give_back::restore_name(home, &device, name)?);
     }
     Ok(restored)
-}
-
-/// Gives the devices of a function the names that their record has, in their order, after its
-/// driver was bound anew: the kernel gives the lowest free ones, which may be another pod's. Those
-/// that are there are returned as they are then called; `None` when one did not get its name.
-///
-/// # Errors
-/// [`AttachError`], taken names apart.
-pub fn rename_anew(
-    host: &Host,
-    home: &mut Conn,
-    function: PciAddr,
-    names: &[String],
-) -> Result<Option<Vec<Device>>, AttachError> {
-    // Each may have the name of the other: as many rounds as there are devices.
-    for _ in names {
-        let mut devices = match at_home(host, home, function) {
-            Ok(devices) => devices,
-            Err(AttachError::RdmaDevices { .. }) => return Ok(Some(Vec::new())),
-            Err(error) => return Err(error),
-        };
-        let mut all = true;
-        for (device, name) in devices.iter_mut().zip(names) {
-            match give_back::restore_name(home, device, name)? {
-                Name::Restored if name.is_empty() => {}
-                Name::Restored => device.name.clone_from(name),
-                Name::Kept(_) => all = false,
-            }
-        }
-        if all {
-            return Ok(Some(devices));
-        }
-    }
-    Ok(names.is_empty().then(Vec::new))
 }
 
 /// The record in the words of the `rdma` plugin.

@@ -6,13 +6,14 @@ use super::netdev_side::{self, Homecoming};
 use super::record::{Lodging, Original, VfRecord};
 use super::store::{Entry, VfStore};
 use super::take::VFIO;
-use super::{further_netdevs, partition, rdma_side};
+use super::{further_netdevs, home, partition, rdma_side};
 use crate::kernel::namespaces::{Depth, survey};
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::netdev::on_function;
 use crate::pci::function;
 use crate::rdma::lease::{Attachment, locks};
 use crate::sriov::binding::Job;
+use crate::sriov::carrying_out;
 use crate::sriov::change::{self, Note};
 use crate::sriov::pf::{self, Pf, Vf};
 use crate::sriov::vf_side;
@@ -189,7 +190,7 @@ impl Release<'_> {
         let wish = self.put_back();
         if wish != Wish::default() {
             let change = change::plan(host, &pf, vf, &wish, true)?;
-            change::apply(host, change, &wish, true, &mut outcome.notes)?;
+            carrying_out::apply(host, change, &wish, true, &mut outcome.notes)?;
         }
         self.driver(route, &pf, vf, outcome)
     }
@@ -278,8 +279,8 @@ impl Release<'_> {
     /// A rebind gives the RDMA devices the lowest free names, which may be another pod's.
     fn rename_anew(&self, function: PciAddr, outcome: &mut Outcome) {
         let names = self.rdma_names();
-        let renamed = super::take::home(self.host)
-            .and_then(|mut home| rdma_side::rename_anew(self.host, &mut home, function, &names));
+        let renamed = home::conn(self.host)
+            .and_then(|mut home| home::rename_anew(self.host, &mut home, function, &names));
         if let Err(error) = renamed {
             outcome.failures.push(error);
         }

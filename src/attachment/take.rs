@@ -4,12 +4,12 @@ use super::bind_anew::{Expected, bind_anew};
 use super::error::AttachError;
 use super::record::{Lodging, Original, Vf as RecordedVf, VfRecord, Wanted};
 use super::store::VfStore;
-use super::{Partition, further_netdevs, netdev_side, partition, rdma_side, reserved_guid};
+use super::{Partition, further_netdevs, home, netdev_side, partition, rdma_side, reserved_guid};
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::netdev::{interface, on_function};
 use crate::pci::function;
-use crate::rdma::RdmaError;
 use crate::rdma::lease::Attachment;
+use crate::sriov::carrying_out;
 use crate::sriov::change::{self, Note};
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::pf::{self, Pf, Vf};
@@ -170,7 +170,7 @@ pub fn inspect(
         original.mtu = link.mtu;
         original.up = link.up;
         if order.isolation {
-            let devices = rdma_side::at_home(host, home, address)?;
+            let devices = home::devices(host, home, address)?;
             rdma_side::require_names(host, order.netns, address, &devices, order.naming)?;
             candidate.rdma = devices;
         }
@@ -294,7 +294,7 @@ pub fn carry_out(
     };
     if wish != Wish::default() {
         let change = change::plan_anew(host, &pf, vf, &wish, candidate.report)?;
-        change::apply(host, change, &wish, false, &mut taken.notes)?;
+        carrying_out::apply(host, change, &wish, false, &mut taken.notes)?;
     }
     // From now on the PF tells who has it.
     drop(claim);
@@ -359,12 +359,4 @@ pub fn finish(host: &Host, taken: &mut Taken) -> Result<(), AttachError> {
     Ok(store
         .folder()
         .replace(&taken.name, &taken.record.encode())?)
-}
-
-/// The connection to the RDMA subsystem at home.
-///
-/// # Errors
-/// [`AttachError::Rdma`].
-pub fn home(host: &Host) -> Result<Conn, AttachError> {
-    host.rdma().map_err(|error| RdmaError::from(error).into())
 }

@@ -4,23 +4,67 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::change::{Change, ChangeError, Note, Step, Way};
+use super::change::{Change, ChangeError, Module, Note, Way, plan_after};
 use super::failed::{Failed, Reason, StepError};
+use super::ipoib;
 use super::report;
+use super::step::Step;
 use super::uplink::Uplink;
 use super::vendor;
-use super::wish::current;
+use super::wish::{Wish, current};
 use crate::kernel::privilege::Privilege;
 use crate::kernel::{Conn, Host, NetlinkError, Refusal};
 use crate::pci::function;
 use crate::wire::link::message::{Link, get, set_vf};
 use crate::wire::link::vf::{Vf as Told, VfSetting};
 
+/// Does what was planned: every step is read back, and when one fails, those before it are undone
+/// in reverse. What a caller should know is added to `notes`, also when it fails.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn apply(
+    host: &Host,
+    change: Change,
+    wish: &Wish,
+    force: bool,
+    notes: &mut Vec<Note>,
+) -> Result<(), ChangeError> {
+    if change.steps.is_empty() {
+        return Ok(());
+    }
+    if !matches!(change.way, Way::Ipoib) {
+        return all(host, &change, notes);
+    }
+    let Change { pf, vf, limit, .. } = change;
+    let module = match ipoib::load(host) {
+        Ok(()) => {
+            notes.push(Note::Loaded);
+            let has_second_way = vendor::has(host.sysfs(), pf.address, vf);
+            ipoib::appearance(host, pf.address, has_second_way)?;
+            Module::Loaded
+        }
+        Err(error) => Module::NotLoaded(error.to_string()),
+    };
+    let why = match &module {
+        Module::NotLoaded(why) => Some(why.clone()),
+        Module::Untried | Module::Loaded => None,
+    };
+    // With the interface the PF tells what its VFs have, and who has a GUID already.
+    let report = report::of(host, &pf)?;
+    let change = Change {
+        limit,
+        ..plan_after(host, &pf, vf, wish, force, report, module)?
+    };
+    notes.extend(why.map(Note::NotLoaded));
+    all(host, &change, notes)
+}
+
 /// Makes all steps of a change.
 ///
 /// # Errors
 /// [`ChangeError::Failed`]; [`ChangeError::Uplink`] when the way cannot be gone at all.
-pub(super) fn all(host: &Host, change: &Change, notes: &mut Vec<Note>) -> Result<(), ChangeError> {
+fn all(host: &Host, change: &Change, notes: &mut Vec<Note>) -> Result<(), ChangeError> {
     let outcome = match &change.way {
         Way::Uplink(uplink) => uplink.speak(host, |conn| {
             let post = Some((conn, uplink));

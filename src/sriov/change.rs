@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::carrying_out;
 use super::failed::Failed;
 use super::guid_holder::{self, Holder};
 use super::ipoib;
 use super::link_layer::LinkLayer;
 use super::pf::{Pf, Vf};
 use super::report::{self, Gap, Report};
+use super::step::Step;
 use super::uplink::{Uplink, UplinkError};
 use super::vendor;
 use super::vf_side;
@@ -45,15 +45,6 @@ pub enum Way {
     Ipoib,
     /// By the vendor's files.
     Vendor,
-}
-
-/// One setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// What is set.
-    pub setting: VfSetting,
-    /// What it was; `None` when the PF does not tell.
-    pub before: Option<VfSetting>,
 }
 
 /// What happened on the way, for the caller to know.
@@ -152,13 +143,13 @@ pub fn plan_anew(
 }
 
 /// What was done to get an IPoIB interface.
-enum Module {
+pub(super) enum Module {
     Untried,
     Loaded,
     NotLoaded(String),
 }
 
-fn plan_after(
+pub(super) fn plan_after(
     host: &Host,
     pf: &Pf,
     vf: Vf,
@@ -243,46 +234,4 @@ fn steps(host: &Host, report: &Report, vf: Vf, wish: &Wish) -> Result<Vec<Step>,
         ..step
     });
     Ok(steps.collect())
-}
-
-/// Does what was planned: every step is read back, and when one fails, those before it are undone
-/// in reverse. What a caller should know is added to `notes`, also when it fails.
-///
-/// # Errors
-/// [`ChangeError`].
-pub fn apply(
-    host: &Host,
-    change: Change,
-    wish: &Wish,
-    force: bool,
-    notes: &mut Vec<Note>,
-) -> Result<(), ChangeError> {
-    if change.steps.is_empty() {
-        return Ok(());
-    }
-    if !matches!(change.way, Way::Ipoib) {
-        return carrying_out::all(host, &change, notes);
-    }
-    let Change { pf, vf, limit, .. } = change;
-    let module = match ipoib::load(host) {
-        Ok(()) => {
-            notes.push(Note::Loaded);
-            let has_second_way = vendor::has(host.sysfs(), pf.address, vf);
-            ipoib::appearance(host, pf.address, has_second_way)?;
-            Module::Loaded
-        }
-        Err(error) => Module::NotLoaded(error.to_string()),
-    };
-    let why = match &module {
-        Module::NotLoaded(why) => Some(why.clone()),
-        Module::Untried | Module::Loaded => None,
-    };
-    // With the interface the PF tells what its VFs have, and who has a GUID already.
-    let report = report::of(host, &pf)?;
-    let change = Change {
-        limit,
-        ..plan_after(host, &pf, vf, wish, force, report, module)?
-    };
-    notes.extend(why.map(Note::NotLoaded));
-    carrying_out::all(host, &change, notes)
 }

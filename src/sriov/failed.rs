@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::change::Step;
 use super::pf::Vf;
+use super::step::Step;
 use crate::kernel::privilege::Privilege;
 use crate::kernel::{NetlinkError, Refusal};
 use crate::types::PciAddr;

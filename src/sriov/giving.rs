@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::carrying_out;
 use super::change::{self, ChangeError};
 use super::failed::{Failed, StepError};
 use super::guid_holder::{self, Holder};
@@ -165,7 +166,7 @@ fn alone(
     let wish = wish(settings);
     let mut change = change::plan(host, pf, vf, &wish, false)?;
     change.limit = Some(limit);
-    change::apply(host, change, &wish, false, &mut Vec::new())
+    carrying_out::apply(host, change, &wish, false, &mut Vec::new())
 }
 
 /// The wish that leads to these settings.

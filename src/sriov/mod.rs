@@ -2,7 +2,7 @@
 
 pub mod arrival;
 pub mod binding;
-mod carrying_out;
+pub mod carrying_out;
 pub mod change;
 pub mod count;
 pub mod derived_guid;
@@ -20,6 +20,7 @@ pub mod pf;
 pub mod report;
 pub mod seat;
 pub mod selector;
+pub mod step;
 pub mod uplink;
 pub mod usage;
 pub mod vendor;

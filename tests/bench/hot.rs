@@ -1,4 +1,4 @@
-//! Writes down which functions the CNI plugins run, for the linker to put together (`layout/plugins.ld`).
+//! Writes down which functions the CNI plugins run, for the linker to put together (`packaging/plugins.ld`).
 //!
 //! `CARGO_PROFILE_BENCH_STRIP=none cargo bench --bench hot` runs ADD, CHECK and DEL of both plugins in a guest of the lab
 //! with a breakpoint at each function, and writes the file anew. `nm` tells where functions begin.
@@ -25,7 +25,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-const LAYOUT: &str = "layout/plugins.ld";
+const LAYOUT: &str = "packaging/plugins.ld";
 const HEAD: &str = "\
 /* What ADD, CHECK and DEL of the CNI plugins run, together: a page that is needed draws in the fifteen around it.
    Made by `cargo bench --bench hot`. A function that is missing here, or is no more, does no harm. */

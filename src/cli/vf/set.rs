@@ -10,6 +10,7 @@ use super::{guids, plain, unselected};
 use crate::cli::words::WORDS;
 use crate::cli::{Context, Failure};
 use crate::kernel::netns_sysfs::NetnsSysfs;
+use crate::sriov::carrying_out;
 use crate::sriov::change::{self, Change, Way};
 use crate::sriov::ipoib;
 use crate::sriov::selector::{self, SelectError};
@@ -166,12 +167,17 @@ impl Set {
         let (pf, vf) = selector::vf(sysfs, &self.vf).map_err(unselected)?;
         let word = quoted(&self.vf);
         let failed = |error| Failure::from(explain::vf_change::explain(&error, &word));
-        let _claims = match cx.dry_run {
+        let plan = || change::plan(cx.host, &pf, vf, &wish, cx.force).map_err(failed);
+        let mut change = plan()?;
+        let claims = match cx.dry_run {
             true => Vec::new(),
             false => guids::claim(cx, &wish)?,
         };
+        if !claims.is_empty() {
+            // Somebody may have given one until now.
+            change = plan()?;
+        }
         guids::require_free(cx, vf, &wish)?;
-        let mut change = change::plan(cx.host, &pf, vf, &wish, cx.force).map_err(failed)?;
         change.limit = Some(PATIENCE);
         let unread = |error| unselected(SelectError::Sysfs(error));
         let identity = Identity::from(&wish);
@@ -186,7 +192,7 @@ impl Set {
             return Ok(());
         }
         let mut notes = Vec::new();
-        let outcome = change::apply(cx.host, change, &wish, cx.force, &mut notes);
+        let outcome = carrying_out::apply(cx.host, change, &wish, cx.force, &mut notes);
         for note in &notes {
             cx.note(words::note(note));
         }

@@ -5,7 +5,7 @@ use super::{IbSriov, addresses, attachment, partition};
 use crate::attachment::release::Release;
 use crate::attachment::settle::settle;
 use crate::attachment::take::{self, Candidate, Order, Taken};
-use crate::attachment::{AttachError, VfStore};
+use crate::attachment::{AttachError, VfStore, home};
 use crate::cni::ipam::{Ipam, Task};
 use crate::cni::result::{CniResult, Interface, hardware_address};
 use crate::cni::{Call, Code, Config, Failure};
@@ -27,7 +27,7 @@ pub fn add(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     plugin.log.set_debug(settings.debug);
     let function = settings.function()?;
     let host = plugin.host;
-    let mut home = take::home(host).map_err(|error| attach(&error))?;
+    let mut home = home::conn(host).map_err(|error| attach(&error))?;
     if settings.isolation {
         mode::require_exclusive(&mut home)?;
     }

@@ -2,7 +2,8 @@
 
 use super::IbSriov;
 use super::config::Settings;
-use crate::attachment::{VfStore, take};
+use crate::attachment::take::VFIO;
+use crate::attachment::{VfStore, home};
 use crate::cni::ipam::{Ipam, Task};
 use crate::cni::{Call, Code, Config, Failure};
 use crate::pci::function;
@@ -22,7 +23,7 @@ pub fn status(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Res
     };
     let (settings, _) = Settings::read_what_can_be(call, config);
     if settings.isolation {
-        let mut home = take::home(plugin.host).map_err(|error| unavailable(attach(&error)))?;
+        let mut home = home::conn(plugin.host).map_err(|error| unavailable(attach(&error)))?;
         mode::require_exclusive(&mut home)?;
     }
     let pfs = pf::list(plugin.host.sysfs()).map_err(|error| unavailable(fault::sysfs(&error)))?;
@@ -55,5 +56,5 @@ pub fn status(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Res
 /// Whether it is for a virtual machine, and can be given whole.
 fn is_vfio(plugin: &IbSriov<'_>, address: PciAddr) -> bool {
     let found = function::read(plugin.host.sysfs(), address).ok().flatten();
-    found.and_then(|function| function.driver).as_deref() == Some(take::VFIO)
+    found.and_then(|function| function.driver).as_deref() == Some(VFIO)
 }

@@ -2,8 +2,8 @@
 
 use super::{AS_ROOT, Advice};
 use crate::kernel::{NetlinkError, Privilege};
-use crate::sriov::change::Step;
 use crate::sriov::failed::{Failed, Reason, StepError};
+use crate::sriov::step::Step;
 use crate::view::vf::words::{key, value};
 use crate::wire::link::vf::VfSetting;
 

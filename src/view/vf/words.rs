@@ -1,11 +1,12 @@
 //! The settings of VFs in words: what is done, what was done, and what else there is to know.
 
 use crate::kernel::modules::Availability;
-use crate::sriov::change::{Note, Step};
+use crate::sriov::change::Note;
 use crate::sriov::ipoib;
 use crate::sriov::link_layer::LinkLayer;
 use crate::sriov::pf::Pf;
 use crate::sriov::report::{Gap, Report};
+use crate::sriov::step::Step;
 use crate::sriov::vf_side::{Stale, VfSide};
 use crate::view::namespace::describe;
 use crate::wire::link::vf::VfSetting;

@@ -13,6 +13,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// A VF that was bound again has another RDMA index, and may have another netdev; the folders of
 /// locks stay.
+/// The folder of the locks of GUIDs that are being given.
+pub(super) const LOCKS: &[&str] = &["folder /run/rdmactl"];
 pub(super) const REBOUND: &[&str] = &[
     "rdma device",
     "netdev ib",

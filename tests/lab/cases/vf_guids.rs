@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::doctor::doctor;
-use super::vf::{GUID, NONE, OTHER, REBOUND, guids, pf_netdev, set};
+use super::vf::{GUID, LOCKS, NONE, OTHER, REBOUND, guids, pf_netdev, set};
 use crate::case::{Case, case};
 use crate::handle::Lab;
 use crate::pci;
@@ -11,9 +11,10 @@ use crate::pci;
 pub(super) fn cases() -> Vec<Case> {
     vec![
         case("rebind_at_once", rebind_at_once).may_change(REBOUND),
-        case("a_guid_is_somebodys", a_guid_is_somebodys),
+        case("a_guid_is_somebodys", a_guid_is_somebodys).may_change(LOCKS),
         case("a_guid_of_another_adapter", a_guid_of_another_adapter)
             .pf("two-igb")
+            .may_change(LOCKS)
             .only(
                 &["6.12"],
                 "the kernel knows nothing of it: only we ask both",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::vf::{GUID, NOBODY, NONE, OTHER, all_fail, guids, ip_vfs, pf_netdev, set};
+use super::vf::{GUID, LOCKS, NOBODY, NONE, OTHER, all_fail, guids, ip_vfs, pf_netdev, set};
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::output::Output;
@@ -10,9 +10,10 @@ use crate::output::Output;
 pub(super) fn cases() -> Vec<Case> {
     vec![
         case("a_failure_half_way_is_undone", a_failure_half_way_is_undone)
-            .adapter("mode=ib vendor_sysfs=1"),
-        case("what_does_not_fit", what_does_not_fit),
-        case("refusals_are_explained", refusals_are_explained),
+            .adapter("mode=ib vendor_sysfs=1")
+            .may_change(LOCKS),
+        case("what_does_not_fit", what_does_not_fit).may_change(LOCKS),
+        case("refusals_are_explained", refusals_are_explained).may_change(LOCKS),
     ]
 }
 

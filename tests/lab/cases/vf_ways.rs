@@ -1,6 +1,8 @@
 //! The ways to the GUIDs of VFs: an IPoIB interface elsewhere, one that has to be made, the vendor's files.
 
-use super::vf::{GUID, NOBODY, NONE, OTHER, REBOUND, guids, ip_vf, pf_netdev, rebind, set, shown};
+use super::vf::{
+    GUID, LOCKS, NOBODY, NONE, OTHER, REBOUND, guids, ip_vf, pf_netdev, rebind, set, shown,
+};
 use crate::case::{Case, case};
 use crate::handle::{FACES, Lab};
 use crate::pci;
@@ -10,9 +12,10 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "the_interface_lives_elsewhere",
             the_interface_lives_elsewhere,
-        ),
-        case("ipoib_is_loaded", ipoib_is_loaded),
-        case("without_any_way", without_any_way),
+        )
+        .may_change(LOCKS),
+        case("ipoib_is_loaded", ipoib_is_loaded).may_change(LOCKS),
+        case("without_any_way", without_any_way).may_change(LOCKS),
         case("the_vendors_files", the_vendors_files)
             .adapter("mode=ib vendor_sysfs=1")
             .may_change(REBOUND),

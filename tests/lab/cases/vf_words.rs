@@ -1,16 +1,17 @@
 //! `vf show` and `vf set` by every word for a VF, and by every number of many.
 
-use super::vf::{GUID, batch, guids, ip_vfs, pf_netdev, set};
+use super::vf::{GUID, LOCKS, batch, guids, ip_vfs, pf_netdev, set};
 use crate::case::{Case, case};
 use crate::handle::Lab;
 use crate::pci;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case("every_word_for_a_vf", every_word_for_a_vf),
+        case("every_word_for_a_vf", every_word_for_a_vf).may_change(LOCKS),
         case("120_infiniband", many_infiniband)
             .pf("nvme")
             .vfs(120)
+            .may_change(LOCKS)
             .limit(120),
     ]
 }
