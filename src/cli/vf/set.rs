@@ -167,17 +167,12 @@ impl Set {
         let (pf, vf) = selector::vf(sysfs, &self.vf).map_err(unselected)?;
         let word = quoted(&self.vf);
         let failed = |error| Failure::from(explain::vf_change::explain(&error, &word));
-        let plan = || change::plan(cx.host, &pf, vf, &wish, cx.force).map_err(failed);
-        let mut change = plan()?;
-        let claims = match cx.dry_run {
+        let _claims = match cx.dry_run {
             true => Vec::new(),
             false => guids::claim(cx, &wish)?,
         };
-        if !claims.is_empty() {
-            // Somebody may have given one until now.
-            change = plan()?;
-        }
         guids::require_free(cx, vf, &wish)?;
+        let mut change = change::plan(cx.host, &pf, vf, &wish, cx.force).map_err(failed)?;
         change.limit = Some(PATIENCE);
         let unread = |error| unselected(SelectError::Sysfs(error));
         let identity = Identity::from(&wish);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::vf::{REBOUND, all_fail, ip_vf, ip_vfs, pf_netdev, rebind, set, shown};
+use super::vf::{LOCKS, REBOUND, all_fail, ip_vf, ip_vfs, pf_netdev, rebind, set, shown};
 use crate::case::{Case, case};
 use crate::handle::Lab;
 
@@ -12,8 +12,10 @@ pub(super) fn cases() -> Vec<Case> {
             .ethernet()
             .vfs(7)
             .may_change(REBOUND),
-        case("what_does_not_fit", what_does_not_fit).ethernet(),
-        case("igb", igb).no_adapter(),
+        case("what_does_not_fit", what_does_not_fit)
+            .ethernet()
+            .may_change(LOCKS),
+        case("igb", igb).no_adapter().may_change(LOCKS),
         case("120_ethernet", many)
             .ethernet()
             .pf("nvme")
