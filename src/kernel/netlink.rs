@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::child::Outcome;
 use super::datagrams::Datagrams;
-use super::messages::{Messages, verdict};
+use super::messages::{Message, Messages, verdict};
 use super::netlink_error::{DUMP_TRIES, NetlinkError};
 use crate::wire::{DecodeError, Request};
 
@@ -204,29 +204,47 @@ impl Conn {
             self.datagrams
                 .send(&datagram)
                 .map_err(NetlinkError::Transport)?;
-            let mut found: Vec<Option<Result<T, NetlinkError>>> = Vec::new();
-            found.resize_with(questions.len(), || None);
-            while found.iter().any(Option::is_none) {
-                self.datagrams.receive(&mut self.buffer).map_err(lost)?;
-                for message in Messages(&self.buffer) {
-                    let message = message?;
-                    let at = message.sequence.wrapping_sub(first) as usize;
-                    let Some(slot) = found.get_mut(at).filter(|slot| slot.is_none()) else {
-                        continue;
-                    };
-                    *slot = match message.kind {
-                        NLMSG_NOOP => None,
-                        NLMSG_ERROR => {
-                            let missing = || DecodeError::Missing("data message").into();
-                            Some(verdict(&message).and_then(|()| Err(missing())))
-                        }
-                        _ => Some(decode(message.body).map_err(NetlinkError::from)),
-                    };
+            let read = |message: &Message<'_>| match message.kind {
+                NLMSG_NOOP => None,
+                NLMSG_ERROR => {
+                    let missing = || DecodeError::Missing("data message").into();
+                    Some(verdict(message).and_then(|()| Err(missing())))
                 }
-            }
-            answers.extend(found.into_iter().flatten());
+                _ => Some(decode(message.body).map_err(NetlinkError::from)),
+            };
+            answers.extend(self.answers(first, questions.len(), false, read)?);
         }
         Ok(answers)
+    }
+
+    /// What `read` makes of the answers to `count` requests that were numbered from `first` on, in that order; with
+    /// `ready`, of those from the first on that have come.
+    fn answers<T>(
+        &mut self,
+        first: u32,
+        count: usize,
+        ready: bool,
+        read: impl Fn(&Message<'_>) -> Option<Result<T, NetlinkError>>,
+    ) -> Result<Vec<Result<T, NetlinkError>>, NetlinkError> {
+        let mut found: Vec<Option<Result<T, NetlinkError>>> = Vec::new();
+        found.resize_with(count, || None);
+        while found.iter().any(Option::is_none) {
+            let is_there = match ready {
+                true => self.datagrams.receive_ready(&mut self.buffer),
+                false => self.datagrams.receive(&mut self.buffer).map(|()| true),
+            };
+            if !is_there.map_err(lost)? {
+                break;
+            }
+            for message in Messages(&self.buffer) {
+                let message = message?;
+                let at = message.sequence.wrapping_sub(first) as usize;
+                if let Some(slot) = found.get_mut(at).filter(|slot| slot.is_none()) {
+                    *slot = read(&message);
+                }
+            }
+        }
+        Ok(found.into_iter().map_while(|answer| answer).collect())
     }
 
     fn exchange(

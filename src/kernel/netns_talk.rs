@@ -33,6 +33,28 @@ impl Kept {
             *kept = Some(conn);
         }
     }
+
+    /// Works over the socket that is kept, or one that `open` makes.
+    fn speak<T, E: From<NetlinkError>>(
+        &self,
+        open: impl FnOnce() -> Result<Result<Conn, NetlinkError>, NetnsError>,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<Result<T, E>, NetnsError> {
+        let opened = match self.take() {
+            Some(conn) => Ok(conn),
+            None => open()?,
+        };
+        let mut conn = match opened {
+            Ok(conn) => conn,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let outcome = work(&mut conn);
+        // After a failure nobody knows what is still to come over it.
+        if outcome.is_ok() {
+            self.put(conn);
+        }
+        Ok(outcome)
+    }
 }
 
 impl Netns {
@@ -47,7 +69,8 @@ impl Netns {
         host: &Host,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<Result<T, E>, NetnsError> {
-        self.over(&self.talks().rdma, || host.rdma(), work)
+        let open = || self.within(|| host.rdma());
+        self.talks().rdma.speak(open, work)
     }
 
     /// As [`Self::over_rdma`], NETLINK_ROUTE.
@@ -59,40 +82,15 @@ impl Netns {
         host: &Host,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<Result<T, E>, NetnsError> {
-        self.over(&self.talks().route, || host.route(), work)
-    }
-
-    fn over<T, E: From<NetlinkError>>(
-        &self,
-        kept: &Kept,
-        open: impl FnOnce() -> Result<Conn, NetlinkError> + Send,
-        work: impl FnOnce(&mut Conn) -> Result<T, E>,
-    ) -> Result<Result<T, E>, NetnsError> {
-        let opened = match kept.take() {
-            Some(conn) => Ok(conn),
-            None => self.within(open)?,
-        };
-        let mut conn = match opened {
-            Ok(conn) => conn,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        let outcome = work(&mut conn);
-        // After a failure nobody knows what is still to come over it.
-        if outcome.is_ok() {
-            kept.put(conn);
-        }
-        Ok(outcome)
+        let open = || self.within(|| host.route());
+        self.talks().route.speak(open, work)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Protocol;
-    use crate::kernel::fake::Machine;
     use std::io;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     struct Silent;
 
@@ -107,30 +105,21 @@ mod tests {
 
     #[test]
     fn one_socket_for_all_that_goes_well() {
-        // To enter the namespace one is in takes root; the lab runs it for real.
-        let Ok(netns) = Netns::current(&Host::this()) else {
-            return;
-        };
-        if netns.within(|| ()).is_err() {
-            return;
-        }
-        let opened = Arc::new(AtomicU32::new(0));
-        let counter = opened.clone();
-        let open = move |protocol| {
-            assert_eq!(protocol, Protocol::Rdma);
-            counter.fetch_add(1, Ordering::SeqCst);
-            Ok(Box::new(Silent) as _)
-        };
-        let host = Host::new(&Machine::new().path(""), Box::new(open));
-        let sockets_after = |fails: bool| {
-            let spoken = netns.over_rdma(&host, |_| match fails {
+        let kept = Kept::default();
+        let mut opened = 0;
+        let mut sockets_after = |fails: bool| {
+            let open = || {
+                opened += 1;
+                Ok(Ok(Conn::new(Box::new(Silent))))
+            };
+            let spoken = kept.speak(open, |_| match fails {
                 true => Err(NetlinkError::Overrun),
                 false => Ok(()),
             });
             assert_eq!(spoken.unwrap().is_err(), fails);
-            opened.load(Ordering::SeqCst)
+            opened
         };
-        let sockets = [false, true, false, false].map(sockets_after);
+        let sockets = [false, true, false, false].map(&mut sockets_after);
         assert_eq!(sockets, [1, 1, 2, 2]);
     }
 }

@@ -51,3 +51,12 @@ fn prepared(
         .args(numbers.iter().map(usize::to_string));
     (bin, boot)
 }
+
+/// Runs a script in the guest.
+pub fn shell(script: &str) {
+    let status = Command::new("bash")
+        .args(["-euc", script])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{script}: {status}");
+}

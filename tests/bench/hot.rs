@@ -25,6 +25,8 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use boot::shell;
+
 const LAYOUT: &str = "packaging/plugins.ld";
 const HEAD: &str = "\
 /* What ADD, CHECK and DEL of the CNI plugins run, together: a page that is needed draws in the fifteen around it.
@@ -246,12 +248,4 @@ fn begun(mut command: Command, places: &[u64]) -> BTreeSet<u64> {
         // One that is killed meanwhile is not there to go on.
         let _ = ptrace::cont(pid, signal);
     }
-}
-
-fn shell(script: &str) {
-    let status = Command::new("bash")
-        .args(["-euc", script])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{script}: {status}");
 }

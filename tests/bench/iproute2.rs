@@ -17,6 +17,8 @@ use std::fmt::Write;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use boot::shell;
+
 const LINES: [&str; 9] = [
     "dev show",
     "-j -d dev show",
@@ -145,12 +147,4 @@ fn called(program: &str, line: &str) -> Command {
     // Its own spelling of the option is one that iproute2 does not read.
     command.args(line.replace("-batch", "-b").split(' '));
     command
-}
-
-fn shell(script: &str) {
-    let status = Command::new("bash")
-        .args(["-euc", script])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{script}: {status}");
 }

@@ -17,6 +17,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use boot::shell;
+
 const VERBS: [&str; 2] = ["ADD", "DEL"];
 
 /// How the calls keep from each other.
@@ -141,12 +143,4 @@ fn pf() -> String {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-fn shell(script: &str) {
-    let status = Command::new("bash")
-        .args(["-euc", script])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{script}: {status}");
 }

@@ -18,6 +18,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
+use boot::shell;
 use pairs::{Cost, cost, report};
 
 const OURS: &str = "/tmp/ours";
@@ -211,12 +212,4 @@ fn memory(words: &[String]) {
     assert!(status.success(), "{words:?}: {status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     println!("{:<26} memory       {:>7} KiB", words[0], usage.max_rss());
-}
-
-fn shell(script: &str) {
-    let status = Command::new("bash")
-        .args(["-euc", script])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{script}: {status}");
 }

@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use boot::shell;
+
 const VFS: usize = 120;
 
 /// How long a driver takes for one VF, in milliseconds: none, and what is usual.
@@ -310,12 +312,4 @@ fn median_of(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-fn shell(script: &str) {
-    let status = Command::new("bash")
-        .args(["-euc", script])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{script}: {status}");
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use netlink_packet_core::{NLMSG_ERROR, NLMSG_NOOP};
+use netlink_packet_core::NLMSG_ERROR;
 
-use super::{Conn, NetlinkError, lost};
+use super::{Conn, NetlinkError};
 use crate::kernel::child::Outcome;
-use crate::kernel::messages::{Messages, verdict};
+use crate::kernel::messages::{Message, verdict};
 use crate::wire::Request;
 
 /// How many changes a child makes before their answers are read: an acknowledgement takes less than 1 KiB of the
@@ -38,12 +38,12 @@ impl Conn {
             self.sequence = (1..datagrams.len()).fold(first, |last, _| last.wrapping_add(1));
             match self.datagrams.send_all_within(&datagrams, limit) {
                 Ok(Outcome::Done(Ok(()))) => {
-                    let found = self.verdicts(first, changes.len(), false)?;
+                    let found = self.answers(first, changes.len(), false, outcome)?;
                     all.extend(found);
                 }
                 Ok(Outcome::Done(Err(errno))) => return Err(NetlinkError::Transport(errno.into())),
                 Ok(Outcome::Stuck { pid }) => {
-                    let found = self.verdicts(first, changes.len(), true)?;
+                    let found = self.answers(first, changes.len(), true, outcome)?;
                     all.extend(found);
                     all.push(Err(NetlinkError::Stuck { pid }));
                     return Ok(all);
@@ -53,41 +53,10 @@ impl Conn {
         }
         Ok(all)
     }
+}
 
-    /// The answers to `count` changes that were numbered from `first` on; with `ready`, those from the first on that
-    /// have come.
-    fn verdicts(
-        &mut self,
-        first: u32,
-        count: usize,
-        ready: bool,
-    ) -> Result<Verdicts, NetlinkError> {
-        let mut found: Vec<Option<Result<(), NetlinkError>>> = Vec::new();
-        found.resize_with(count, || None);
-        while found.iter().any(Option::is_none) {
-            if ready {
-                let is_there = self.datagrams.receive_ready(&mut self.buffer);
-                if !is_there.map_err(lost)? {
-                    break;
-                }
-            } else {
-                self.datagrams.receive(&mut self.buffer).map_err(lost)?;
-            }
-            for message in Messages(&self.buffer) {
-                let message = message?;
-                let at = message.sequence.wrapping_sub(first) as usize;
-                let Some(slot) = found.get_mut(at).filter(|slot| slot.is_none()) else {
-                    continue;
-                };
-                *slot = match message.kind {
-                    NLMSG_NOOP => None,
-                    NLMSG_ERROR => Some(verdict(&message)),
-                    _ => continue,
-                };
-            }
-        }
-        Ok(found.into_iter().map_while(|verdict| verdict).collect())
-    }
+fn outcome(message: &Message<'_>) -> Option<Result<(), NetlinkError>> {
+    (message.kind == NLMSG_ERROR).then(|| verdict(message))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The units at a real boot: all is there before what needs it, each time; a wrong document stops nobody.
 
 use std::fs;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,7 @@ const DOCUMENT: &str = "/etc/rdmactl/provision.toml";
 const MODPROBE: &str = "/etc/modprobe.d/rdmactl.conf";
 const PROVISION: &str = "rdmactl-provision.service";
 const NETNS: &str = "rdmactl-netns.service";
+const OFFER: &str = "/run/cdi/rdmactl.io-rdma.json";
 const CDI: &str = "rdmactl-cdi.service";
 
 /// The units as they are shipped.
@@ -201,6 +203,12 @@ fn each_time(lab: &Lab) {
     assert_ne!(read("first"), boot);
     // The mode is there from the loading of ib_core on: there was nothing to write or to set.
     assert!(!said.contains("netns"), "{said}");
+    // Provisioned anew, what is offered is written anew.
+    fs::remove_file(OFFER).expect("the document of the boot");
+    lab.exec(&format!("systemctl restart {PROVISION}")).ok();
+    until("the document is there again", || Path::new(OFFER).exists())
+        .unwrap_or_else(|error| panic!("{error}"));
+    offered(lab, INFINIBAND.vfs);
 }
 
 fn many_on_ethernet(lab: &Lab) {
@@ -267,7 +275,7 @@ fn offered(lab: &Lab, wanted: usize) {
         "{}",
         journal(lab, CDI)
     );
-    let document = lab.exec("cat /run/cdi/rdmactl.io-rdma.json").ok().json();
+    let document = lab.exec(&format!("cat {OFFER}")).ok().json();
     assert_eq!(document["devices"].as_array().map(Vec::len), Some(wanted));
 }
 
