@@ -76,10 +76,11 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
     use std::thread;
 
-    /// Four at work on twelve, each of which takes so long; how many there were at once, at most.
-    fn at_once(long: Duration, is_waiting: bool) -> usize {
+    /// Four at `work` on twelve; how many there were at once, at most.
+    fn at_once(work: impl Fn() + Sync, is_waiting: bool) -> usize {
         let pace = Pace::default();
         let (begun, now) = (Mutex::new(Vec::new()), Mutex::new((0, 0)));
         thread::scope(|scope| {
@@ -90,7 +91,7 @@ mod tests {
                         let mut count = now.lock().unwrap();
                         *count = (count.0 + 1, count.1.max(count.0 + 1));
                         drop(count);
-                        thread::sleep(long);
+                        work();
                         now.lock().unwrap().0 -= 1;
                         pace.over(since);
                     }
@@ -105,12 +106,17 @@ mod tests {
 
     #[test]
     fn those_that_wait_are_several_at_once() {
-        assert_eq!(at_once(QUICK * 10, true), 4);
+        // Nobody goes on before four are at it.
+        let four = Barrier::new(4);
+        let work = || {
+            four.wait();
+        };
+        assert_eq!(at_once(work, true), 4);
     }
 
     #[test]
     fn those_that_compute_are_one_at_a_time() {
-        assert_eq!(at_once(QUICK * 2, false), 1);
+        assert_eq!(at_once(|| thread::sleep(QUICK * 2), false), 1);
         let pace = Pace::default();
         while let Some((_, begun)) = pace.next(1000, || panic!("nothing is at work")) {
             pace.over(begun);
