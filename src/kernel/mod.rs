@@ -45,6 +45,7 @@ pub mod state;
 pub mod stop_signal;
 pub mod sysctl;
 pub mod sysfs;
+mod sysfs_error;
 pub mod terminal;
 
 pub use datagrams::{Datagrams, Protocol};

@@ -15,6 +15,8 @@ use nix::sys::stat::Mode;
 use super::folder_names;
 use super::scribe::Scribes;
 
+pub use super::sysfs_error::SysfsError;
+
 /// An attribute is at most one page, which one call reads to its end (`kernfs_file_read_iter`, fs/kernfs/file.c).
 const PAGE: usize = 4096;
 /// This also holds binary ones we never read.
@@ -22,25 +24,6 @@ const MAX_ATTRIBUTE: usize = 64 * 1024;
 
 /// How often a file is opened anew. Each try takes microseconds, and each collision less.
 const TRIES: u32 = 1000;
-
-/// A sysfs access that failed, with the file it was about.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} {}: {}", .path.display(), .errno.desc())]
-pub struct SysfsError {
-    /// What was tried: `read`, `write`, `list`, `follow`.
-    pub verb: &'static str,
-    /// The file.
-    pub path: PathBuf,
-    /// Why; EXDEV when a link or `..` leads out of the tree.
-    pub errno: Errno,
-}
-
-impl SysfsError {
-    /// The file, or a folder above it, does not exist.
-    pub fn is_absent(&self) -> bool {
-        matches!(self.errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ENODEV)
-    }
-}
 
 /// A sysfs tree; every path given to it is relative to its root.
 #[derive(Debug, Clone)]
@@ -162,15 +145,41 @@ impl Sysfs {
     pub fn link_name(&self, path: impl AsRef<Path>) -> Result<String, SysfsError> {
         let path = path.as_ref();
         let fail = |errno| self.error("follow", path, errno);
-        let (folder, name) = match (path.parent(), path.file_name()) {
-            (Some(folder), Some(name)) => (folder, name),
-            _ => return Err(fail(Errno::EINVAL)),
+        let name = path.file_name().and_then(OsStr::to_str);
+        let (Some(folder), Some(name)) = (path.parent(), name) else {
+            return Err(fail(Errno::EINVAL));
         };
+        let links = self.links_in(folder, [name]);
+        let [target] = links.map_err(|error| fail(error.errno))?;
+        target.ok_or_else(|| fail(Errno::ENOENT))
+    }
+
+    /// For each of these names of links in a folder the last name that it points to, as [`Self::link_name`] has it, or
+    /// that there is no such link.
+    ///
+    /// # Errors
+    /// [`SysfsError`]; absence of the folder itself is one.
+    pub fn links_in<const N: usize>(
+        &self,
+        path: impl AsRef<Path>,
+        names: [&str; N],
+    ) -> Result<[Option<String>; N], SysfsError> {
+        let path = path.as_ref();
         let folder = self
-            .open(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)
-            .map_err(fail)?;
-        let target = readlinkat(&folder, Path::new(name)).map_err(fail)?;
-        last_name(&target).ok_or_else(|| fail(Errno::EILSEQ))
+            .open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)
+            .map_err(|errno| self.error("follow", path, errno))?;
+        let mut found = [const { None }; N];
+        for (name, found) in names.iter().zip(&mut found) {
+            let fail = |errno| self.error("follow", &path.join(name), errno);
+            match readlinkat(&folder, Path::new(name)) {
+                Ok(target) => {
+                    *found = Some(last_name(&target).ok_or_else(|| fail(Errno::EILSEQ))?);
+                }
+                Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(fail(errno)),
+            }
+        }
+        Ok(found)
     }
 
     /// The links of a folder whose names begin with `prefix`, sorted, each with the last name that
@@ -325,6 +334,13 @@ mod tests {
         assert_eq!(sysfs.read("bus/vf/vendor").unwrap(), "0x8086");
         assert_eq!(sysfs.list("bus/vf/infiniband").unwrap(), ["mlx5_2"]);
         assert_eq!(sysfs.link_name("bus/vf").unwrap(), "0000:01:10.2");
+        assert_eq!(
+            sysfs.links_in("bus", ["vf", "none"]).unwrap(),
+            [Some("0000:01:10.2".to_owned()), None]
+        );
+        assert!(sysfs.links_in("none", ["vf"]).unwrap_err().is_absent());
+        let no_link = sysfs.links_in("bus/vf", ["vendor"]).unwrap_err();
+        assert_eq!(no_link.errno, Errno::EINVAL);
         assert!(sysfs.list_if_there("bus/vf/net").unwrap().is_empty());
         sysfs.write("bus/vf/vendor", "1").unwrap();
         assert_eq!(

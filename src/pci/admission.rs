@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::driver_error::DriverError;
-use super::function::{self, Role, folder};
+use super::function::folder;
 use crate::kernel::{Host, Sysfs, bounded};
 use crate::types::{DriverName, PciAddr};
 
@@ -21,11 +21,12 @@ pub(super) struct Admission<'a> {
 }
 
 impl<'a> Admission<'a> {
-    /// Lets `driver` have the function, or whichever knows it. An override of somebody else is
+    /// Lets `driver` have a VF of `pf`, or whichever knows it. An override of somebody else is
     /// cleared for good.
     pub(super) fn of(
         host: &'a Host,
         address: PciAddr,
+        pf: PciAddr,
         driver: Option<&DriverName>,
         limit: Duration,
     ) -> Result<Self, DriverError> {
@@ -45,9 +46,7 @@ impl<'a> Admission<'a> {
         if pinned(sysfs, address).is_some() {
             bounded::write(sysfs, &file, "\n", limit)?;
         }
-        if let Role::Vf { pf } = function::role(sysfs, address)?
-            && keeps_drivers_away(sysfs, pf)
-        {
+        if keeps_drivers_away(sysfs, pf) {
             let file = folder(pf).join(AUTOPROBE);
             bounded::write(sysfs, &file, "1", limit)?;
             admission.opened = Some(file);
@@ -90,10 +89,12 @@ mod tests {
     const OF_PF: &str = "sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe";
 
     fn machine(pinned: &str, autoprobe: &str) -> Machine {
-        Machine::new()
-            .file(OVERRIDE, pinned)
-            .file(OF_PF, autoprobe)
-            .link("sys/bus/pci/devices/0000:01:10.0/physfn", "../0000:01:00.0")
+        Machine::new().file(OVERRIDE, pinned).file(OF_PF, autoprobe)
+    }
+
+    fn vf() -> (PciAddr, PciAddr) {
+        let (vf, pf) = ("0000:01:10.0", "0000:01:00.0");
+        (vf.parse().unwrap(), pf.parse().unwrap())
     }
 
     /// A write puts its bytes at the front of the file: the rest of an old value is cut away by
@@ -102,9 +103,9 @@ mod tests {
     fn an_override_names_the_driver_and_is_cleared() {
         let machine = machine("", "0");
         let host = machine.host();
-        let vf = "0000:01:10.0".parse().unwrap();
+        let (vf, pf) = vf();
         let vfio: DriverName = "vfio-pci".parse().unwrap();
-        let admission = Admission::of(&host, vf, Some(&vfio), LIMIT).unwrap();
+        let admission = Admission::of(&host, vf, pf, Some(&vfio), LIMIT).unwrap();
         assert_eq!(machine.read(OVERRIDE), "vfio-pci\n");
         assert_eq!(pinned(host.sysfs(), vf).as_deref(), Some("vfio-pci"));
         drop(admission);
@@ -116,9 +117,9 @@ mod tests {
     fn a_pf_that_keeps_drivers_away_is_opened_meanwhile() {
         let machine = machine("(null)\n", "0");
         let host = machine.host();
-        let vf = "0000:01:10.0".parse().unwrap();
+        let (vf, pf) = vf();
         assert_eq!(pinned(host.sysfs(), vf), None);
-        let admission = Admission::of(&host, vf, None, LIMIT).unwrap();
+        let admission = Admission::of(&host, vf, pf, None, LIMIT).unwrap();
         assert_eq!(machine.read(OF_PF), "1");
         drop(admission);
         assert_eq!(machine.read(OF_PF), "0");
@@ -129,9 +130,9 @@ mod tests {
     fn what_others_left_is_cleared() {
         let machine = machine("vfio-pci\n", "1");
         let host = machine.host();
-        let vf = "0000:01:10.0".parse().unwrap();
+        let (vf, pf) = vf();
         let mlx5: DriverName = "mlx5_core".parse().unwrap();
-        drop(Admission::of(&host, vf, Some(&mlx5), LIMIT).unwrap());
+        drop(Admission::of(&host, vf, pf, Some(&mlx5), LIMIT).unwrap());
         assert!(machine.read(OVERRIDE).starts_with('\n'));
         assert_eq!(machine.read(OF_PF), "1");
     }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::admission::Admission;
 use super::driver_error::{DriverError, is_permission};
-use super::function::{self, folder};
+use super::function::folder;
 use crate::kernel::bounded::{self, BoundedError};
 use crate::kernel::{Host, Sysfs};
 use crate::types::{DriverName, PciAddr};
@@ -17,11 +17,11 @@ use crate::types::{DriverName, PciAddr};
 /// # Errors
 /// [`DriverError::Gone`], [`DriverError::Sysfs`].
 pub fn bound(sysfs: &Sysfs, address: PciAddr) -> Result<Option<String>, DriverError> {
-    let folder = folder(address);
-    if !sysfs.exists(&folder) {
-        return Err(DriverError::Gone { address });
+    match sysfs.links_in(folder(address), ["driver"]) {
+        Ok([driver]) => Ok(driver),
+        Err(error) if error.is_absent() => Err(DriverError::Gone { address }),
+        Err(error) => Err(error.into()),
     }
-    Ok(function::if_there(sysfs.link_name(folder.join("driver")))?)
 }
 
 /// The folder of a driver, relative to the root of sysfs.
@@ -37,41 +37,120 @@ pub fn place(sysfs: &Sysfs, driver: &DriverName) -> Result<PathBuf, DriverError>
     Err(DriverError::NoSuchDriver { driver })
 }
 
-/// Binds a function that has no driver to this one; a function that it has already is done.
+/// A VF without a driver that is about to be offered to this one, or to whichever knows it.
 ///
 /// A PF that keeps drivers from its VFs (`sriov_drivers_autoprobe` 0) keeps this one away too
 /// (`pci_device_can_probe`): it is told otherwise meanwhile. A driver that lists no devices, such
-/// as `vfio-pci`, is named in `driver_override` meanwhile. Nothing of that stays.
-///
-/// # Errors
-/// [`DriverError`]; `limit` is for each write.
-pub fn bind(
-    host: &Host,
+/// as `vfio-pci`, is named in `driver_override` meanwhile. Nothing of that stays. A
+/// `driver_override` that somebody left is cleared first.
+pub struct Offer<'a> {
+    host: &'a Host,
+    address: PciAddr,
+    pf: PciAddr,
+    driver: Option<&'a DriverName>,
+    file: PathBuf,
+    admission: Admission<'a>,
+    limit: Duration,
+}
+
+impl<'a> Offer<'a> {
+    /// Lets the driver have the function, and asks nobody yet.
+    ///
+    /// # Errors
+    /// [`DriverError`]; `limit` is for each write.
+    pub fn of(
+        host: &'a Host,
+        address: PciAddr,
+        pf: PciAddr,
+        driver: Option<&'a DriverName>,
+        limit: Duration,
+    ) -> Result<Self, DriverError> {
+        let file = match driver {
+            Some(driver) => place(host.sysfs(), driver)?.join("bind"),
+            None => "bus/pci/drivers_probe".into(),
+        };
+        Ok(Self {
+            host,
+            address,
+            pf,
+            driver,
+            file,
+            admission: Admission::of(host, address, pf, driver, limit)?,
+            limit,
+        })
+    }
+
+    /// Has the kernel ask the driver, which takes as long as that takes to start.
+    pub fn make(self) -> Offered<'a> {
+        let value = self.address.to_string();
+        let written = bounded::write(self.host.sysfs(), &self.file, &value, self.limit);
+        drop(self.admission);
+        Offered {
+            host: self.host,
+            address: self.address,
+            pf: self.pf,
+            driver: self.driver,
+            limit: self.limit,
+            written,
+        }
+    }
+}
+
+/// A function that was offered, and what the kernel said.
+#[must_use = "what the kernel says is not the whole of it"]
+pub struct Offered<'a> {
+    host: &'a Host,
+    address: PciAddr,
+    pf: PciAddr,
+    driver: Option<&'a DriverName>,
+    limit: Duration,
+    written: Result<(), BoundedError>,
+}
+
+impl Offered<'_> {
+    /// Whether a driver has it now.
+    ///
+    /// The kernel does not say why no driver took it: the one that is `likely` to know it is asked.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn judged(self, likely: impl FnOnce() -> Option<DriverName>) -> Result<(), DriverError> {
+        let (host, address) = (self.host, self.address);
+        let errno = match self.written {
+            Ok(()) => None,
+            Err(error) => match error.errno() {
+                Some(errno) if !is_permission(errno) => Some(errno),
+                _ => return Err(error.into()),
+            },
+        };
+        let now = bound(host.sysfs(), address)?;
+        if let Some(driver) = self.driver {
+            return judged(address, driver, now, errno);
+        }
+        // Whatever it answers, the link tells: up to 7.3 it does not pass a driver's refusal on.
+        if now.is_some() {
+            return Ok(());
+        }
+        let none = DriverError::NoneTook { address };
+        let Some(likely) = likely() else {
+            return Err(none);
+        };
+        match bind(host, address, self.pf, &likely, self.limit) {
+            Err(DriverError::NotForIt { .. } | DriverError::NoSuchDriver { .. }) => Err(none),
+            other => other,
+        }
+    }
+}
+
+/// What it means that `now` has a function that `driver` was to have.
+fn judged(
     address: PciAddr,
     driver: &DriverName,
-    limit: Duration,
+    now: Option<String>,
+    errno: Option<Errno>,
 ) -> Result<(), DriverError> {
-    let sysfs = host.sysfs();
-    match bound(sysfs, address)? {
-        Some(now) if now == driver.as_str() => return Ok(()),
-        Some(driver) => return Err(DriverError::Taken { address, driver }),
-        None => {}
-    }
-    let place = place(sysfs, driver)?;
-    let admission = Admission::of(host, address, Some(driver), limit)?;
-    let file = place.join("bind");
-    let written = bounded::write(sysfs, file, &address.to_string(), limit);
-    drop(admission);
-    let errno = match written {
-        Ok(()) => None,
-        Err(error) => match error.errno() {
-            Some(errno) if !is_permission(errno) => Some(errno),
-            _ => return Err(error.into()),
-        },
-    };
-    let name = driver.to_string();
-    match (bound(sysfs, address)?, errno) {
-        (Some(now), _) if now == name => Ok(()),
+    match (now, errno) {
+        (Some(now), _) if now == driver.as_str() => Ok(()),
         // Somebody else was faster (EBUSY).
         (Some(driver), _) => Err(DriverError::Taken { address, driver }),
         (None, Some(Errno::ENODEV)) => Err(DriverError::NotForIt {
@@ -80,52 +159,50 @@ pub fn bind(
         }),
         (None, Some(Errno::EAGAIN)) => Err(DriverError::PutOff {
             address,
-            driver: name,
+            driver: driver.to_string(),
         }),
         (None, errno) => Err(DriverError::Failed {
             address,
-            driver: name,
+            driver: driver.to_string(),
             errno,
         }),
     }
 }
 
-/// Has the kernel find the driver of a function that has none; one that has a driver is done.
-/// A `driver_override` that somebody left is cleared first.
-///
-/// The kernel does not say why no driver took it: where `likely` is given, that driver is asked.
+/// Binds a VF that has no driver to this one; one that it has already is done.
 ///
 /// # Errors
 /// [`DriverError`]; `limit` is for each write.
+pub fn bind(
+    host: &Host,
+    address: PciAddr,
+    pf: PciAddr,
+    driver: &DriverName,
+    limit: Duration,
+) -> Result<(), DriverError> {
+    match bound(host.sysfs(), address)? {
+        Some(now) if now == driver.as_str() => return Ok(()),
+        Some(driver) => return Err(DriverError::Taken { address, driver }),
+        None => {}
+    }
+    let offer = Offer::of(host, address, pf, Some(driver), limit)?;
+    offer.make().judged(|| None)
+}
+
+/// Has the kernel find the driver of a VF that has none; to one that has got one meanwhile it does nothing
+/// (`bus_rescan_devices_helper`, drivers/base/bus.c).
+///
+/// # Errors
+/// As [`Offered::judged`]; `limit` is for each write.
 pub fn probe(
     host: &Host,
     address: PciAddr,
-    likely: Option<&DriverName>,
+    pf: PciAddr,
+    likely: impl FnOnce() -> Option<DriverName>,
     limit: Duration,
 ) -> Result<(), DriverError> {
-    let sysfs = host.sysfs();
-    if bound(sysfs, address)?.is_some() {
-        return Ok(());
-    }
-    let admission = Admission::of(host, address, None, limit)?;
-    let file = "bus/pci/drivers_probe";
-    // Whatever it answers, the link tells: up to 7.3 it does not pass a driver's refusal on.
-    match bounded::write(sysfs, file, &address.to_string(), limit) {
-        Err(BoundedError::Refused(error)) if !is_permission(error.errno) => {}
-        other => other?,
-    }
-    drop(admission);
-    if bound(sysfs, address)?.is_some() {
-        return Ok(());
-    }
-    let none = DriverError::NoneTook { address };
-    let Some(likely) = likely else {
-        return Err(none);
-    };
-    match bind(host, address, likely, limit) {
-        Err(DriverError::NotForIt { .. } | DriverError::NoSuchDriver { .. }) => Err(none),
-        other => other,
-    }
+    let offer = Offer::of(host, address, pf, None, limit)?;
+    offer.make().judged(likely)
 }
 
 /// Takes its driver from a function, and says which it was; a function without one is done.
@@ -194,6 +271,10 @@ mod tests {
         "0000:01:10.0".parse().unwrap()
     }
 
+    fn pf() -> PciAddr {
+        "0000:01:00.0".parse().unwrap()
+    }
+
     fn name(word: &str) -> DriverName {
         word.parse().unwrap()
     }
@@ -202,10 +283,10 @@ mod tests {
     fn done_already_taken_or_absent() {
         let machine = machine(Some("mlx5_core"));
         let host = machine.host();
-        bind(&host, vf(), &name("mlx5_core"), LIMIT).unwrap();
-        probe(&host, vf(), None, LIMIT).unwrap();
+        bind(&host, vf(), pf(), &name("mlx5_core"), LIMIT).unwrap();
+        probe(&host, vf(), pf(), || None, LIMIT).unwrap();
         assert_eq!(machine.read("sys/bus/pci/drivers/mlx5_core/bind"), "");
-        let error = bind(&host, vf(), &name("vfio-pci"), LIMIT).unwrap_err();
+        let error = bind(&host, vf(), pf(), &name("vfio-pci"), LIMIT).unwrap_err();
         assert_eq!(error.to_string(), "0000:01:10.0 is bound to mlx5_core");
         // The write is accepted and the link stays.
         let error = unbind(&host, vf(), LIMIT).unwrap_err();
@@ -224,17 +305,17 @@ mod tests {
         let machine = machine(None);
         let host = machine.host();
         assert_eq!(unbind(&host, vf(), LIMIT).unwrap(), None);
-        let error = bind(&host, vf(), &name("mlx5_core"), LIMIT).unwrap_err();
+        let error = bind(&host, vf(), pf(), &name("mlx5_core"), LIMIT).unwrap_err();
         assert!(
             matches!(error, DriverError::Failed { errno: None, .. }),
             "{error}"
         );
-        let error = probe(&host, vf(), Some(&name("nvme")), LIMIT).unwrap_err();
+        let error = probe(&host, vf(), pf(), || Some(name("nvme")), LIMIT).unwrap_err();
         assert!(matches!(error, DriverError::NoneTook { .. }), "{error}");
         assert_eq!(machine.read("sys/bus/pci/drivers_probe"), "0000:01:10.0");
-        let error = probe(&host, vf(), Some(&name("mlx5_core")), LIMIT).unwrap_err();
+        let error = probe(&host, vf(), pf(), || Some(name("mlx5_core")), LIMIT).unwrap_err();
         assert!(matches!(error, DriverError::Failed { .. }), "{error}");
-        let error = bind(&host, vf(), &name("nvme"), LIMIT).unwrap_err();
+        let error = bind(&host, vf(), pf(), &name("nvme"), LIMIT).unwrap_err();
         assert!(matches!(error, DriverError::NoSuchDriver { .. }), "{error}");
     }
 }

@@ -174,7 +174,7 @@ pub fn look(host: &Host, document: &Document) -> Result<Observed, LookError> {
             Firmware::Write => standing::look(host, document, &pfs),
             Firmware::Unmanaged | Firmware::Check => BTreeMap::new(),
         },
-        host: host_state(host, document)?,
+        host: host_state(host, document, &pfs)?,
         pfs,
     })
 }
@@ -316,13 +316,22 @@ impl Marks {
     }
 }
 
-fn host_state(host: &Host, document: &Document) -> Result<HostState, LookError> {
+fn host_state(
+    host: &Host,
+    document: &Document,
+    pfs: &[Found],
+) -> Result<HostState, LookError> {
     // A dozen files say what is configured; that matters to those who ask for a mode.
     let netns = match document.rdma_netns {
         Some(_) => boot::settings(host),
         None => boot::running_alone(host),
     };
-    let ipoib = ipoib::MODULE.parse().ok();
+    // The lists of modules are long, and this one matters to PFs without an interface.
+    let lacks_uplink = |state: &PfState| state.up.is_none();
+    let ipoib = match pfs.iter().filter_map(Found::one).any(lacks_uplink) {
+        true => ipoib::MODULE.parse().ok(),
+        false => None,
+    };
     let modules = document.modules.iter().cloned().chain(ipoib);
     let modules = modules.map(|module| {
         let there = modules::availability(host, module.as_str());

@@ -34,7 +34,7 @@ pub struct HostState {
     pub other_namespaces: usize,
     /// Those of them that were found.
     pub namespaces: Vec<Namespace>,
-    /// The modules that a document may ask for, and `ib_ipoib`.
+    /// The modules that a document asks for, and `ib_ipoib` where a PF has no interface.
     pub modules: BTreeMap<ModuleName, Availability>,
 }
 

@@ -8,7 +8,6 @@ use crate::kernel::{Host, Sysfs, SysfsError, modules};
 use crate::pci::appearance::{Ears, Equipment};
 use crate::pci::driver;
 use crate::pci::driver_error::DriverError;
-use crate::types::DriverName;
 
 /// How long udev is given to load the module of a driver.
 const LOADING: Duration = Duration::from_secs(10);
@@ -53,8 +52,6 @@ pub fn settle(
     deadline: Instant,
 ) -> Result<Vec<Trouble>, SysfsError> {
     let sysfs = host.sysfs();
-    let likely = driver::bound(sysfs, pf.address).ok().flatten();
-    let likely: Option<DriverName> = likely.and_then(|name| name.parse().ok());
     let mut troubles = Vec::new();
     let mut loading = Vec::new();
     for vf in &pf.vfs {
@@ -66,7 +63,13 @@ pub fn settle(
             troubles.push(Trouble { vf: *vf, lack });
             continue;
         }
-        match driver::probe(host, vf.address, likely.as_ref(), left(deadline)) {
+        match driver::probe(
+            host,
+            vf.address,
+            pf.address,
+            || pf.driver(sysfs),
+            left(deadline),
+        ) {
             Ok(()) => {}
             Err(error @ DriverError::NoneTook { .. }) => loading.push((*vf, error)),
             Err(error) => troubles.push(trouble(*vf, error)),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::pf::{Pf, Vf};
 use crate::kernel::{Host, Sysfs, SysfsError};
 use crate::pci::admission::pinned;
-use crate::pci::driver;
+use crate::pci::driver::{self, Offer, Offered};
 use crate::pci::driver_error::DriverError;
 use crate::pci::function::{self, Role};
 use crate::types::{DriverName, PciAddr};
@@ -59,25 +59,63 @@ pub struct Job<'a> {
     pub deadline: Instant,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     /// Binds the VF to a driver, or to the one that knows it; whether anything had to be done.
     ///
     /// # Errors
     /// [`BindingError`].
-    pub fn bind(&self, driver: Option<&DriverName>) -> Result<bool, BindingError> {
-        self.check()?;
-        let (sysfs, address) = (self.host.sysfs(), self.vf.address);
-        match (driver::bound(sysfs, address)?, driver) {
-            (Some(now), Some(driver)) if now == driver.as_str() => return Ok(false),
-            (Some(driver), None) if self.is_lent_to(&driver) => {
-                return Err(BindingError::Lent { address, driver });
-            }
-            (Some(_), None) => return Ok(false),
-            // Another driver, or none.
-            (_, _) => {}
-        }
-        self.start(driver)?;
+    pub fn bind(&self, driver: Option<&'a DriverName>) -> Result<bool, BindingError> {
+        let Some(offer) = self.offer(driver)? else {
+            return Ok(false);
+        };
+        self.judge(offer.make())?;
         Ok(true)
+    }
+
+    /// Makes the VF ready for a driver, or for the one that knows it; `None` when it has it.
+    ///
+    /// # Errors
+    /// [`BindingError`].
+    pub fn offer(&self, driver: Option<&'a DriverName>) -> Result<Option<Offer<'a>>, BindingError> {
+        let address = self.vf.address;
+        match (self.seen()?, driver) {
+            (Some(now), Some(driver)) if now == driver.as_str() => Ok(None),
+            (Some(driver), Some(_)) => Err(DriverError::Taken { address, driver }.into()),
+            (Some(driver), None) if self.is_lent_to(&driver) => {
+                Err(BindingError::Lent { address, driver })
+            }
+            (Some(_), None) => Ok(None),
+            (None, _) => Ok(Some(Offer::of(
+                self.host,
+                address,
+                self.pf.address,
+                driver,
+                self.left(),
+            )?)),
+        }
+    }
+
+    /// Whether the VF has the driver that it was offered to.
+    ///
+    /// # Errors
+    /// [`BindingError`].
+    pub fn judge(&self, offered: Offered<'_>) -> Result<(), BindingError> {
+        Ok(offered.judged(|| self.pf.driver(self.host.sysfs()))?)
+    }
+
+    /// The driver of the VF, which is one of its PF.
+    fn seen(&self) -> Result<Option<String>, BindingError> {
+        let (address, pf) = (self.vf.address, self.pf.address);
+        let folder = function::folder(address);
+        let links = self.host.sysfs().links_in(folder, ["physfn", "driver"]);
+        let [physfn, driver] = match links {
+            Err(error) if error.is_absent() => [None, None],
+            other => other?,
+        };
+        match physfn.and_then(|physfn| physfn.parse().ok()) {
+            Some(of) if pf == of => Ok(driver),
+            _ => Err(BindingError::Stranger { address, pf }),
+        }
     }
 
     /// A driver that takes whatever it is given, or that somebody named in `driver_override`.
@@ -118,7 +156,14 @@ impl Job<'_> {
         let back = match (&cause, other) {
             // Whatever waits in the kernel has the lock of the function.
             (DriverError::Write(_), _) | (_, None) => false,
-            (_, Some(old)) => driver::bind(self.host, self.vf.address, &old, self.left()).is_ok(),
+            (_, Some(old)) => driver::bind(
+                self.host,
+                self.vf.address,
+                self.pf.address,
+                &old,
+                self.left(),
+            )
+            .is_ok(),
         };
         Err(BindingError::Left {
             cause,
@@ -128,13 +173,12 @@ impl Job<'_> {
     }
 
     fn start(&self, driver: Option<&DriverName>) -> Result<(), DriverError> {
-        let (host, address) = (self.host, self.vf.address);
+        let (host, address, pf) = (self.host, self.vf.address, self.pf.address);
         if let Some(driver) = driver {
-            return driver::bind(host, address, driver, self.left());
+            return driver::bind(host, address, pf, driver, self.left());
         }
-        let likely = driver::bound(host.sysfs(), self.pf.address).ok().flatten();
-        let likely = likely.and_then(|name| name.parse().ok());
-        driver::probe(host, address, likely.as_ref(), self.left())
+        let likely = || self.pf.driver(host.sysfs());
+        driver::probe(host, address, pf, likely, self.left())
     }
 
     fn check(&self) -> Result<(), BindingError> {

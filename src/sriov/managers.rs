@@ -25,6 +25,9 @@ const NETWORKD: [&str; 4] = [
     "/usr/local/lib/systemd/network",
     "/usr/lib/systemd/network",
 ];
+/// What udev and networkd read there (systemd.link(5), systemd.network(5)); distributions put examples beside them.
+const NETWORKD_ENDS: [&str; 2] = [".link", ".network"];
+const CONF: &str = ".conf";
 const NETPLAN: [&str; 3] = ["/etc/netplan", "/run/netplan", "/lib/netplan"];
 const NETPLAN_KEYS: [&str; 3] = [
     "virtual-function-count",
@@ -162,15 +165,16 @@ impl Reader<'_> {
         names.filter_map(|name| name.into_string().ok()).collect()
     }
 
-    /// The files of a folder, and of the folders of drop-ins in it.
-    fn files(&mut self, folder: &str) -> Vec<String> {
+    /// The files of a folder that its owner reads, by the ends of their names, and the drop-ins for them.
+    fn files(&mut self, folder: &str, ends: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
         for name in self.names(folder) {
             let path = format!("{folder}/{name}");
             if name.ends_with(".d") {
                 let below = self.names(&path).into_iter();
-                found.extend(below.map(|name| format!("{path}/{name}")));
-            } else {
+                let drop_ins = below.filter(|name| name.ends_with(CONF));
+                found.extend(drop_ins.map(|name| format!("{path}/{name}")));
+            } else if ends.is_empty() || ends.iter().any(|end| name.ends_with(end)) {
                 found.push(path);
             }
         }
@@ -183,7 +187,7 @@ pub fn claims(host: &Host, gap: &mut dyn FnMut(FileError)) -> Vec<Claim> {
     let mut reader = Reader { host, gap };
     let mut found = Vec::new();
     for folder in NM_CONNECTIONS {
-        for path in reader.files(folder) {
+        for path in reader.files(folder, &[]) {
             found.extend(connection(&path, &reader.text(&path)));
         }
     }
@@ -191,18 +195,18 @@ pub fn claims(host: &Host, gap: &mut dyn FnMut(FileError)) -> Vec<Claim> {
     conf.extend(
         NM_CONF_FOLDERS
             .iter()
-            .flat_map(|folder| reader.files(folder)),
+            .flat_map(|folder| reader.files(folder, &[CONF])),
     );
     for path in conf {
         found.extend(defaults(&path, &reader.text(&path)));
     }
     for folder in NETWORKD {
-        for path in reader.files(folder) {
+        for path in reader.files(folder, &NETWORKD_ENDS) {
             found.extend(link(&path, &reader.text(&path)));
         }
     }
     for folder in NETPLAN {
-        for path in reader.files(folder) {
+        for path in reader.files(folder, &[".yaml"]) {
             found.extend(plan(&path, &reader.text(&path)));
         }
     }

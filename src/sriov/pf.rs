@@ -2,7 +2,7 @@
 
 use crate::kernel::{Sysfs, SysfsError};
 use crate::pci::function::{self, Role};
-use crate::types::PciAddr;
+use crate::types::{DriverName, PciAddr};
 
 /// A physical function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,12 @@ impl Pf {
     /// The VF with this address.
     pub fn vf_at(&self, address: PciAddr) -> Option<Vf> {
         self.vfs.iter().copied().find(|vf| vf.address == address)
+    }
+
+    /// Its driver, which is likely to know its VFs.
+    pub fn driver(&self, sysfs: &Sysfs) -> Option<DriverName> {
+        let name = function::driver(sysfs, self.address).ok()??;
+        name.parse().ok()
     }
 }
 

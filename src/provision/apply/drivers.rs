@@ -1,19 +1,20 @@
 //! Drivers for VFs: several at once, waited for together, and their RDMA devices named in order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
 use super::crew::Crew;
-use super::interface_names;
 use super::naming::{self, Naming};
 use super::pace::Pace;
 use super::pf::Work;
+use super::shown::{Shown, put_in_order};
 use super::{Applied, StepError, failed, take};
-use crate::kernel::Host;
 use crate::kernel::bounded::Kept;
+use crate::kernel::{Host, Sysfs};
 use crate::pci::appearance::{Ears, Equipment};
+use crate::pci::driver::Offer;
 use crate::provision::journal;
 use crate::provision::plan::{Action, Step, Target};
 use crate::sriov::binding::Job;
@@ -104,37 +105,16 @@ pub(super) fn bind(
             tasks.retain(|task| task.pf.address != *address);
         }
     }
-    let mut ears = Ears::open(host);
+    let ears = Ears::open(host);
     let mut outcomes = all(host, &tasks, workers, kept, deadline);
-    let wanted: Vec<_> = tasks
-        .iter()
-        .zip(&outcomes)
-        .filter(|(_, outcome)| outcome.is_ok())
-        .map(|(task, _)| (task.vf.address, task.expected))
-        .collect();
-    match ears.wait(host.sysfs(), &wanted, deadline) {
-        Ok(lacks) => {
-            for lack in lacks {
-                let at = tasks
-                    .iter()
-                    .position(|task| task.vf.address == lack.address);
-                if let Some(at) = at {
-                    outcomes[at] = Err(StepError::Lacks(lack.missing));
-                }
-            }
-        }
-        Err(error) => {
-            if let Some(first) = outcomes.first_mut() {
-                *first = Err(error.into());
-            }
-        }
-    }
-    let both = tasks.iter().zip(&outcomes);
-    let bound: Vec<(PciAddr, Vf)> = both
-        .filter(|(_, outcome)| orders && outcome.is_ok())
-        .map(|(task, _)| (task.pf.address, task.vf))
-        .collect();
+    await_rest(host.sysfs(), ears, &tasks, &mut outcomes, deadline);
+    let mut bound = Vec::new();
     for (task, outcome) in tasks.iter().zip(outcomes) {
+        let outcome = outcome.map(|shown| {
+            if orders {
+                bound.push((task.pf.address, task.vf, shown));
+            }
+        });
         take(applied, watcher, task.step, outcome);
     }
     if let Err((pf, error)) = put_in_order(host, bound) {
@@ -142,44 +122,40 @@ pub(super) fn bind(
     }
 }
 
-/// The RDMA devices of these VFs, and of those that an apply before this one left out of order:
-/// their numbers are given anew, by PF and index.
-fn put_in_order(host: &Host, mut vfs: Vec<(PciAddr, Vf)>) -> Result<(), (PciAddr, StepError)> {
-    let new: BTreeSet<PciAddr> = vfs.iter().map(|(pf, _)| *pf).collect();
-    let on_record = journal::all(host).unwrap_or_default().into_iter();
-    let marked: Vec<PciAddr> = on_record
-        .filter(|(_, originals)| originals.is_being_named)
-        .map(|(pf, _)| pf)
+/// Waits for what drivers make a while after they have started.
+fn await_rest(
+    sysfs: &Sysfs,
+    mut ears: Ears,
+    tasks: &[Task<'_>],
+    outcomes: &mut [Result<Shown, StepError>],
+    deadline: Instant,
+) {
+    let is_pending = |(task, outcome): &(&Task<'_>, &mut Result<Shown, StepError>)| {
+        let shown = outcome.as_ref().map(Shown::equipment);
+        shown.is_ok_and(|shown| !task.expected.without(shown).is_nothing())
+    };
+    let mut pending: Vec<_> = tasks.iter().zip(outcomes).filter(is_pending).collect();
+    let wanted = pending.iter();
+    let wanted: Vec<_> = wanted
+        .map(|(task, _)| (task.vf.address, task.expected))
         .collect();
-    for pf in marked.iter().filter(|pf| !new.contains(pf)) {
-        let now = pf::read(host.sysfs(), *pf).ok().flatten();
-        let all = now.into_iter().flat_map(|now| now.vfs);
-        vfs.extend(all.map(|vf| (*pf, vf)));
-    }
-    for pf in &new {
-        // A VF that was bound before a kill, with its new neighbours.
-        let earlier = journal::read(host, *pf).ok().flatten();
-        if earlier.is_some_and(|earlier| earlier.was_killed) {
-            let now = pf::read(host.sysfs(), *pf).ok().flatten();
-            vfs.extend(now.into_iter().flat_map(|now| now.vfs).map(|vf| (*pf, vf)));
+    match ears.wait(sysfs, &wanted, deadline) {
+        Ok(lacks) => {
+            for (task, outcome) in pending {
+                let address = task.vf.address;
+                let lack = lacks.iter().find(|lack| lack.address == address);
+                *outcome = match lack {
+                    Some(lack) => Err(StepError::Lacks(lack.missing)),
+                    None => Shown::of(sysfs, address),
+                };
+            }
+        }
+        Err(error) => {
+            if let Some((_, outcome)) = pending.first_mut() {
+                **outcome = Err(error.into());
+            }
         }
     }
-    vfs.sort();
-    vfs.dedup();
-    let functions: Vec<PciAddr> = vfs.iter().map(|(_, vf)| vf.address).collect();
-    let first = vfs.first().map(|(pf, _)| *pf);
-    let ordered =
-        naming::in_order(host, &functions).and_then(|()| match naming::is_udev_there(host) {
-            true => Ok(()),
-            false => interface_names::in_order(host, &functions),
-        });
-    if let (Some(pf), Err(error)) = (first, ordered) {
-        return Err((pf, error));
-    }
-    for pf in marked {
-        journal::set_being_named(host, pf, false).map_err(|error| (pf, error.into()))?;
-    }
-    Ok(())
 }
 
 fn all(
@@ -188,24 +164,38 @@ fn all(
     workers: usize,
     kept: &Kept<'_>,
     deadline: Instant,
-) -> Vec<Result<(), StepError>> {
+) -> Vec<Result<Shown, StepError>> {
     let pace = Pace::default();
-    let outcomes: Mutex<BTreeMap<usize, Result<(), StepError>>> = Mutex::default();
+    let jobs: Vec<Job<'_>> = tasks
+        .iter()
+        .map(|task| Job {
+            host,
+            pf: task.pf,
+            vf: task.vf,
+            deadline,
+        })
+        .collect();
+    let ready = |at: usize| {
+        let (job, task): (&Job<'_>, &Task<'_>) = (&jobs[at], &tasks[at]);
+        job.offer(task.driver)
+    };
+    let outcomes: Mutex<BTreeMap<usize, Result<Shown, StepError>>> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some((at, begun)) =
-                    pace.next(tasks.len(), || kept.is_newest_waiting(host))
-                    && let Some(task) = tasks.get(at)
-                {
-                    let job = Job {
-                        host,
-                        pf: task.pf,
-                        vf: task.vf,
-                        deadline,
-                    };
-                    let outcome = job.bind(task.driver).map(|_| ()).map_err(StepError::from);
+                let is_waiting = || kept.is_newest_waiting(host);
+                while let Some((at, offer, begun)) = pace.next(tasks.len(), ready, is_waiting) {
+                    let offered = offer.map(|offer| offer.map(Offer::make));
+                    // The next one starts while this one is looked at.
                     pace.over(begun);
+                    let judged = offered.and_then(|offered| match offered {
+                        Some(offered) => jobs[at].judge(offered),
+                        None => Ok(()),
+                    });
+                    let outcome = match judged {
+                        Ok(()) => Shown::of(host.sysfs(), tasks[at].vf.address),
+                        Err(error) => Err(error.into()),
+                    };
                     if let Ok(mut outcomes) = outcomes.lock() {
                         outcomes.insert(at, outcome);
                     }

@@ -6,14 +6,23 @@ use super::StepError;
 use super::naming::{ASIDE, Numbered, moves};
 use crate::kernel::{Conn, Host};
 use crate::netdev::interface;
-use crate::pci::function;
-use crate::types::{IfName, PciAddr};
+use crate::types::IfName;
 use crate::wire::link::message::Link;
 
-/// Gives the interfaces of these functions the numbers that they have together, in this order. One
-/// that is switched on, has a name of somebody's choice, or is not the only one is left alone.
-pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepError> {
-    if functions.is_empty() {
+/// Gives the interfaces of functions, each with the names of its own, the numbers that they have together, in this
+/// order. One that is switched on, has a name of somebody's choice, or is not the only one is left alone.
+pub(super) fn in_order(host: &Host, functions: &[Vec<IfName>]) -> Result<(), StepError> {
+    let only = functions.iter().filter_map(|names| match &names[..] {
+        [name] => Some(name),
+        _ => None,
+    });
+    let is_aside = |name: &IfName| name.as_str().ends_with(ASIDE);
+    let all: Vec<Numbered> = only
+        .clone()
+        .filter_map(|name| Numbered::of(name.as_str()))
+        .collect();
+    // What is in order is so without those that are left alone.
+    if !only.clone().any(is_aside) && moves(&all).is_empty() {
         return Ok(());
     }
     let mut conn = host.route()?;
@@ -24,9 +33,7 @@ pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepErr
         .map(|link| (link.name.clone(), link))
         .collect();
     let mut now = Vec::new();
-    for function in functions {
-        let names = function::netdevs(host.sysfs(), *function)?;
-        let [name] = &names[..] else { continue };
+    for name in only {
         let link = by_name.get(name.as_str());
         if link.is_none_or(|link| link.up) {
             continue;

@@ -11,6 +11,7 @@ mod order;
 mod pace;
 mod pf;
 mod progress;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod turn;

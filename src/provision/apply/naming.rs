@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use super::StepError;
 use crate::kernel::{Host, file};
-use crate::pci::device::rdma_names;
 use crate::rdma::device;
-use crate::types::{DeviceId, PciAddr, RdmaName};
+use crate::types::RdmaName;
 use crate::wire::nldev::device::Device;
 
 /// The rule of rdma-core by which udev names RDMA devices after their PCI address; a file hides
@@ -91,11 +90,11 @@ impl Numbered {
     }
 }
 
-/// Gives the RDMA devices of these functions the numbers that they have together, in this order.
-pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepError> {
+/// Gives the RDMA devices of functions, each with the names of its own, the numbers that they have together, in this
+/// order.
+pub(super) fn in_order(host: &Host, functions: &[Vec<String>]) -> Result<(), StepError> {
     let mut now = Vec::new();
-    for function in functions {
-        let names = rdma_names(host.sysfs(), &DeviceId::Pci(*function))?;
+    for names in functions {
         // One with several devices, or with a name of somebody's choice, is left alone.
         if let [name] = &names[..] {
             match name.strip_suffix(ASIDE) {
@@ -114,6 +113,7 @@ pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepErr
         .into_iter()
         .map(|device| (device.name.clone(), device))
         .collect();
+    let mut renamed = Vec::new();
     for (from, to) in moves {
         let device = match by_name.remove(&from) {
             Some(device) => device,
@@ -124,17 +124,19 @@ pub(super) fn in_order(host: &Host, functions: &[PciAddr]) -> Result<(), StepErr
             return Err(StepError::NotSo);
         };
         device::set_name(&mut conn, &device, &name)?;
+        renamed.push((device.index, to.clone()));
         by_name.insert(to.clone(), Device { name: to, ..device });
     }
-    // What each is called now is in sysfs, where it was looked up before: read back VF by VF.
-    let mut wanted = now;
-    wanted.sort();
-    let mut wanted = wanted.iter();
-    for function in functions {
-        let names = rdma_names(host.sysfs(), &DeviceId::Pci(*function))?;
-        if let [name] = &names[..]
-            && Numbered::of(name).is_some_and(|is| Some(&is) != wanted.next())
-        {
+    // The last name of each counts.
+    let wanted: BTreeMap<u32, String> = renamed.into_iter().collect();
+    let now = device::addresses(&mut conn)?;
+    let now: BTreeMap<u32, String> = now.into_iter().map(|now| (now.index, now.name)).collect();
+    for (index, name) in wanted {
+        let is_so = match now.get(&index) {
+            Some(now) => *now == name,
+            None => device::find_shown(&mut conn, &name)?.index == index,
+        };
+        if !is_so {
             return Err(StepError::NotSo);
         }
     }

@@ -33,16 +33,23 @@ struct State {
 }
 
 impl Pace {
-    /// The next of `all`, and when it was begun with: at once when nothing is at work, else when the last one has been
-    /// found to wait.
-    pub(super) fn next(
+    /// The next of `all`, what it was made ready as, and when it was begun with: at once when nothing is at work, else
+    /// when the last one has been found to wait. It is made ready while those before it are at work.
+    pub(super) fn next<T>(
         &self,
         all: usize,
+        ready: impl FnOnce(usize) -> T,
         is_waiting: impl Fn() -> bool,
-    ) -> Option<(usize, Instant)> {
+    ) -> Option<(usize, T, Instant)> {
         let _turn = self.turn.lock().ok()?;
+        // Nobody else counts on while the turn is ours.
+        let at = self.state.lock().ok()?.next;
+        if at >= all {
+            return None;
+        }
+        let ready = ready(at);
         let mut state = self.state.lock().ok()?;
-        while state.next < all {
+        loop {
             let gap = if state.wait { GAP } else { QUICK };
             let begun = state.last.filter(|_| state.at_work > 0);
             let left = begun.and_then(|begun| gap.checked_sub(begun.elapsed()));
@@ -54,11 +61,10 @@ impl Pace {
                 state.last = Some(now);
                 state.at_work += 1;
                 state.next += 1;
-                return Some((state.next - 1, now));
+                return Some((at, ready, now));
             }
             (state, _) = self.over.wait_timeout(state, left.unwrap_or(GAP)).ok()?;
         }
-        None
     }
 
     /// One that was begun with then is done with.
@@ -86,7 +92,8 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    while let Some((at, since)) = pace.next(12, || is_waiting) {
+                    while let Some((at, ready, since)) = pace.next(12, |at| at, || is_waiting) {
+                        assert_eq!(at, ready);
                         begun.lock().unwrap().push((since, at));
                         let mut count = now.lock().unwrap();
                         *count = (count.0 + 1, count.1.max(count.0 + 1));
@@ -118,7 +125,8 @@ mod tests {
     fn those_that_compute_are_one_at_a_time() {
         assert_eq!(at_once(|| thread::sleep(QUICK * 2), false), 1);
         let pace = Pace::default();
-        while let Some((_, begun)) = pace.next(1000, || panic!("nothing is at work")) {
+        let never = || panic!("nothing is at work");
+        while let Some((_, (), begun)) = pace.next(1000, |_| (), never) {
             pace.over(begun);
         }
     }

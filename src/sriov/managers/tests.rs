@@ -62,6 +62,18 @@ fn each_says_what_it_is_about() {
         found[0].place(),
         "/etc/NetworkManager/system-connections/a.nmconnection:5"
     );
+    // What its owner does not read is no claim.
+    let vfs = "[Link]\nSR-IOVVirtualFunctions=4\n";
+    let machine = Machine::new()
+        .file("usr/lib/systemd/network/10.link.example", vfs)
+        .file("usr/lib/systemd/network/10.link.d/x.conf.bak", vfs)
+        .file("etc/netplan/1.yaml.save", "virtual-function-count: 2\n")
+        .file(
+            "etc/NetworkManager/conf.d/x.conf~",
+            "[device]\nsriov-num-vfs=4\n",
+        );
+    let found = claims(&machine.host(), &mut |error| panic!("{error}"));
+    assert_eq!(found, []);
     // One that does not say may be about any.
     let machine = Machine::new().file("etc/netplan/1.yaml", "virtual-function-count: 2\n");
     let found = claims(&machine.host(), &mut |error| panic!("{error}"));
