@@ -47,6 +47,7 @@ pub mod sysctl;
 pub mod sysfs;
 mod sysfs_error;
 pub mod terminal;
+pub mod threads;
 
 pub use datagrams::{Datagrams, Protocol};
 pub use events::Events;

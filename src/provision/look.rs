@@ -4,13 +4,17 @@
 //! VFs meanwhile is not waited for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::thread;
 
 use super::document::{Document, Firmware, Match, PfEntry};
 use super::firmware::standing;
 use super::journal;
 use super::observed::{Found, HostState, Observed, PfState};
 use super::plan::{Plan, plan};
-use crate::kernel::{FileError, Host, NetlinkError, SysfsError, modules, namespaces};
+use crate::kernel::{
+    FileError, Host, NetlinkError, Sysfs, SysfsError, modules, namespaces, threads,
+};
 use crate::netdev::interface;
 use crate::pci::device::rdma_names;
 use crate::pci::{function, msix, vpd};
@@ -23,6 +27,9 @@ use crate::sriov::usage::{self, How, UsageError, Use};
 use crate::sriov::vf_side::{self, VfSide};
 use crate::sriov::{count, eswitch, ipoib};
 use crate::types::{DeviceId, Guid, IfName, Mac, PciAddr};
+
+/// As many VFs as are worth a thread.
+const SHARE: usize = 24;
 
 /// Why a host could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -214,10 +221,7 @@ pub fn ask_vectors(host: &Host, state: &mut PfState) -> Result<(), LookError> {
 fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
     let sysfs = host.sysfs();
     let address = pf.address;
-    let mut sides = BTreeMap::new();
-    for vf in &pf.vfs {
-        sides.insert(vf.index, vf_side::identity(sysfs, *vf)?);
-    }
+    let sides = sides(sysfs, &pf.vfs)?;
     let probing = count::is_probing(sysfs, address)?;
     let rdma = rdma_names(sysfs, &DeviceId::Pci(address))?;
     let (mac, up) = match &report.uplink {
@@ -246,6 +250,26 @@ fn state(host: &Host, pf: Pf, report: Report) -> Result<PfState, LookError> {
         usage: None,
         pf,
     })
+}
+
+/// What VFs show: many are looked at by several at once, for each takes some twenty files.
+fn sides(sysfs: &Sysfs, vfs: &[Vf]) -> Result<BTreeMap<u16, VfSide>, SysfsError> {
+    let look = |vfs: &[Vf]| -> Result<Vec<(u16, VfSide)>, SysfsError> {
+        let each = vfs.iter();
+        each.map(|vf| Ok((vf.index, vf_side::identity(sysfs, *vf)?)))
+            .collect()
+    };
+    if vfs.len() < 2 * SHARE {
+        return Ok(look(vfs)?.into_iter().collect());
+    }
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let shares: Vec<&[Vf]> = vfs.chunks(vfs.len().div_ceil(cpus).max(SHARE)).collect();
+    let found = threads::each(&shares, |vfs| look(vfs));
+    let mut sides = BTreeMap::new();
+    for found in found {
+        sides.extend(found?);
+    }
+    Ok(sides)
 }
 
 /// The permanent address of an interface, and whether it is up.
@@ -316,11 +340,7 @@ impl Marks {
     }
 }
 
-fn host_state(
-    host: &Host,
-    document: &Document,
-    pfs: &[Found],
-) -> Result<HostState, LookError> {
+fn host_state(host: &Host, document: &Document, pfs: &[Found]) -> Result<HostState, LookError> {
     // A dozen files say what is configured; that matters to those who ask for a mode.
     let netns = match document.rdma_netns {
         Some(_) => boot::settings(host),

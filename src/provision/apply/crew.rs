@@ -1,12 +1,11 @@
 //! `Crew`: the steps of several PFs, all at once, then drivers for their VFs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
 use std::time::Duration;
 
 use super::turn::Turn;
 use super::{Applied, Order, Watcher, drivers, failed, firmware, pf, take};
-use crate::kernel::{Host, Lock, LockError, bounded};
+use crate::kernel::{Host, Lock, LockError, bounded, threads};
 use crate::provision::observed::PfState;
 use crate::provision::plan::{Action, Class, Step, Target};
 use crate::rdma::lease::locks;
@@ -65,17 +64,12 @@ impl Crew<'_> {
             let card = cards.entry(work.state.pf.address.first());
             card.or_default().push(work);
         }
-        let outcomes: Vec<(&pf::Work<'_>, pf::Outcome)> = thread::scope(|scope| {
-            let threads: Vec<_> = cards
-                .values()
-                .map(|works| scope.spawn(|| works.iter().map(|work| work.prepare()).collect()))
-                .collect();
-            let ends = threads.into_iter().map(thread::ScopedJoinHandle::join);
-            let outcomes = ends.map(|ended: thread::Result<Vec<_>>| ended.unwrap_or_default());
-            let each = cards.values().zip(outcomes);
-            each.flat_map(|(works, outcomes)| works.iter().copied().zip(outcomes))
-                .collect()
-        });
+        let cards: Vec<Vec<&pf::Work<'_>>> = cards.into_values().collect();
+        let prepare = |works: &Vec<&pf::Work<'_>>| -> Vec<pf::Outcome> {
+            works.iter().map(|work| work.prepare()).collect()
+        };
+        let outcomes = threads::each(&cards, prepare).into_iter().flatten();
+        let outcomes: Vec<_> = cards.iter().flatten().copied().zip(outcomes).collect();
         let mut jobs = Vec::new();
         for (work, outcome) in outcomes {
             applied.done.extend(outcome.done);
@@ -87,7 +81,7 @@ impl Crew<'_> {
             return;
         }
         drivers::bind(self, &jobs, &kept, applied);
-        for work in cards.into_values().flatten() {
+        for work in cards.iter().flatten() {
             let target = Target::Pf(work.state.pf.address);
             if !has_failed(applied, work.state)
                 && let Err(error) = work.end()

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::thread;
 use std::time::Instant;
 
 use super::crew::Crew;
@@ -12,7 +11,7 @@ use super::pf::Work;
 use super::shown::{Shown, put_in_order};
 use super::{Applied, StepError, failed, take};
 use crate::kernel::bounded::Kept;
-use crate::kernel::{Host, Sysfs};
+use crate::kernel::{Host, Sysfs, threads};
 use crate::pci::appearance::{Ears, Equipment};
 use crate::pci::driver::Offer;
 use crate::provision::journal;
@@ -180,29 +179,26 @@ fn all(
         job.offer(task.driver)
     };
     let outcomes: Mutex<BTreeMap<usize, Result<Shown, StepError>>> = Mutex::default();
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                let is_waiting = || kept.is_newest_waiting(host);
-                while let Some((at, offer, begun)) = pace.next(tasks.len(), ready, is_waiting) {
-                    let offered = offer.map(|offer| offer.map(Offer::make));
-                    // The next one starts while this one is looked at.
-                    pace.over(begun);
-                    let judged = offered.and_then(|offered| match offered {
-                        Some(offered) => jobs[at].judge(offered),
-                        None => Ok(()),
-                    });
-                    let outcome = match judged {
-                        Ok(()) => Shown::of(host.sysfs(), tasks[at].vf.address),
-                        Err(error) => Err(error.into()),
-                    };
-                    if let Ok(mut outcomes) = outcomes.lock() {
-                        outcomes.insert(at, outcome);
-                    }
-                }
+    let is_waiting = || kept.is_newest_waiting(host);
+    let work = |_: &usize| {
+        while let Some((at, offer, begun)) = pace.next(tasks.len(), ready, is_waiting) {
+            let offered = offer.map(|offer| offer.map(Offer::make));
+            // The next one starts while this one is looked at.
+            pace.over(begun);
+            let judged = offered.and_then(|offered| match offered {
+                Some(offered) => jobs[at].judge(offered),
+                None => Ok(()),
             });
+            let outcome = match judged {
+                Ok(()) => Shown::of(host.sysfs(), tasks[at].vf.address),
+                Err(error) => Err(error.into()),
+            };
+            if let Ok(mut outcomes) = outcomes.lock() {
+                outcomes.insert(at, outcome);
+            }
         }
-    });
+    };
+    threads::each(&(0..workers).collect::<Vec<_>>(), work);
     let mut outcomes = outcomes.into_inner().unwrap_or_default();
     let of = |at| outcomes.remove(&at).unwrap_or(Err(StepError::NotSo));
     (0..tasks.len()).map(of).collect()
