@@ -1,7 +1,8 @@
 //! Both plugins in a guest of the lab: system calls of each verb, and, beside Go's, time and memory.
 //!
 //! `[PEERS=FOLDER] cargo bench --bench peers [-- RUNS]`: FOLDER has Go's `rdma` and `ib-sriov`, built static. The guest
-//! root has to be there (`tests/lab/roots 6.12 tools`).
+//! root has to be there (`tests/lab/roots 6.12 tools`). Before anything is measured, each of Go's has to have done what
+//! ours did: the same interface told, the same devices in the pod, the same VF settings, and all as before behind DEL.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -22,7 +23,7 @@ use boot::shell;
 use pairs::{Cost, cost, report};
 
 const OURS: &str = "/tmp/ours";
-const THEIRS: &str = "/lab/peers";
+const THEIRS: &str = "/tmp/theirs";
 const NETNS: &str = "/run/netns/pod";
 
 fn main() -> ExitCode {
@@ -57,6 +58,7 @@ fn in_guest(runs: usize) {
     // From memory: what is measured is not the file system between guest and host.
     shell(&format!(
         "mkdir {OURS} && cp /lab/bin/rdmactl {OURS}/ && ln -s rdmactl {OURS}/rdma && ln -s rdmactl {OURS}/ib-sriov
+         if [ -e /lab/peers ]; then cp -r /lab/peers {THEIRS}; fi
          modprobe -a ib_core ib_uverbs && rdma system set netns exclusive
          insmod /lab/adapter/rdmalab.ko mode=ib vf_guids=1"
     ));
@@ -69,9 +71,11 @@ fn in_guest(runs: usize) {
         let devices = vfs + 1;
         for plugin in ["rdma", "ib-sriov"] {
             let call = Call::new(plugin);
-            call.counts(devices);
-            let theirs = Path::new(THEIRS).join(plugin);
-            if theirs.exists() {
+            call.counts(&call.ours(), "ours", devices, &["ADD", "CHECK", "DEL"]);
+            let theirs = format!("{THEIRS}/{plugin}");
+            if Path::new(&theirs).exists() {
+                call.agree(&theirs);
+                call.counts(&theirs, "Go", devices, &["ADD", "DEL"]);
                 call.beside(&theirs, devices, runs);
             } else {
                 call.alone(devices, runs);
@@ -93,25 +97,30 @@ impl Call {
             .find_map(|entry| fs::read_link(entry.path().join("virtfn1")).ok())
             .expect("the adapter has VFs");
         let vf = vf.file_name().unwrap().to_str().unwrap();
-        let prev = r#"{"cniVersion":"1.0.0","interfaces":[{"name":"eth0"}]}"#;
+        let prev = r#","prevResult":{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"/run/netns/pod"}]}"#;
         let rest = match plugin {
-            "rdma" => "",
+            "rdma" => prev,
             _ => {
                 r#","link_state":"enable","rdmaIsolation":true,"runtimeConfig":{"infinibandGUID":"02:00:00:00:00:00:00:aa"}"#
             }
         };
-        fs::write(
-            "/tmp/config",
-            format!(
-                r#"{{"cniVersion":"1.0.0","name":"net","type":"{plugin}","deviceID":"{vf}","prevResult":{prev}{rest}}}"#
-            ),
-        )
-        .unwrap();
+        // `ib-sriov` gives the interface, so that only a CHECK has a result to go by.
+        let check = if plugin == "rdma" { "" } else { prev };
+        for (name, check) in [("config", ""), ("check", check)] {
+            fs::write(
+                format!("/tmp/{name}"),
+                format!(
+                    r#"{{"cniVersion":"1.0.0","name":"net","type":"{plugin}","deviceID":"{vf}"{rest}{check}}}"#
+                ),
+            )
+            .unwrap();
+        }
         Self { plugin }
     }
 
     fn set(&self, command: &mut Command, verb: &str) {
-        command.envs([
+        // A line for people is no part of the work, and not both of them write one.
+        command.stderr(Stdio::null()).envs([
             ("CNI_COMMAND", verb),
             ("CNI_CONTAINERID", "bench"),
             ("CNI_IFNAME", "eth0"),
@@ -120,8 +129,9 @@ impl Call {
         ]);
     }
 
-    fn config() -> Stdio {
-        Stdio::from(File::open("/tmp/config").unwrap())
+    fn config(verb: &str) -> Stdio {
+        let name = if verb == "CHECK" { "check" } else { "config" };
+        Stdio::from(File::open(format!("/tmp/{name}")).unwrap())
     }
 
     fn ours(&self) -> String {
@@ -129,28 +139,67 @@ impl Call {
     }
 
     /// System calls of each verb, and what of them asks the kernel for a whole list.
-    fn counts(&self, devices: u32) {
-        for verb in ["ADD", "CHECK", "DEL"] {
+    fn counts(&self, program: &str, whose: &str, devices: u32, verbs: &[&str]) {
+        for verb in verbs {
             let mut command = Command::new("strace");
-            command.args(["-f", "-o", "/tmp/strace", &self.ours()]);
+            command.args(["-f", "-o", "/tmp/strace", program]);
             self.set(&mut command, verb);
-            cost(command, Self::config());
+            cost(command, Self::config(verb));
             let text = fs::read_to_string("/tmp/strace").unwrap();
-            let of = |word: &str| text.lines().filter(|line| line.contains(word)).count();
+            // Where threads take turns, the end of a call is a line of its own.
+            let calls: Vec<&str> = text
+                .lines()
+                .filter(|line| line.contains('(') && !line.contains(" resumed>"))
+                .collect();
+            let of = |word: &str| calls.iter().filter(|line| line.contains(word)).count();
             println!(
-                "{:<9} {verb:<6} {devices:>3} devices: {:>4} system calls, {:>2} netlink requests, {} for lists",
+                "{:<9} {verb:<6} {devices:>3} devices, {whose:<4}: {:>4} system calls, {:>2} netlink requests, {} for lists",
                 self.plugin,
-                of("(") - of(" resumed>"),
+                calls.len(),
                 of("sendto("),
                 of("|0x300") + of("NLM_F_DUMP"),
             );
         }
     }
 
+    /// Both do the same, or their figures say nothing.
+    fn agree(&self, theirs: &str) {
+        let at_first = places();
+        let [ours, theirs] = [&self.ours(), theirs].map(|program| {
+            let told = self.told(program, "ADD");
+            let interface = &told["interfaces"][0];
+            let added = (
+                told["cniVersion"].clone(),
+                interface["name"].clone(),
+                interface["sandbox"].clone(),
+                places(),
+            );
+            self.told(program, "DEL");
+            assert_eq!(places(), at_first, "{program} DEL leaves something");
+            assert_ne!(added.3, at_first, "{program} ADD does nothing");
+            added
+        });
+        assert_eq!(ours, theirs, "{} of ours and Go's differ", self.plugin);
+        println!("{:<9} ADD and DEL of Go's do what ours do", self.plugin);
+    }
+
+    fn told(&self, program: &str, verb: &str) -> serde_json::Value {
+        let mut command = Command::new(program);
+        self.set(&mut command, verb);
+        let output = command
+            .stdin(Self::config(verb))
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{program} {verb}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
     fn once(&self, program: &str, verb: &str) -> Cost {
         let mut command = Command::new(program);
         self.set(&mut command, verb);
-        cost(command, Self::config())
+        cost(command, Self::config(verb))
     }
 
     /// Beside a program that does nothing.
@@ -166,30 +215,32 @@ impl Call {
         self.memory(&self.ours());
     }
 
-    fn beside(&self, theirs: &Path, devices: u32, runs: usize) {
-        let theirs = theirs.display().to_string();
+    fn beside(&self, theirs: &str, devices: u32, runs: usize) {
+        let ours = self.ours();
+        let attachment = |program: &str| (self.once(program, "ADD"), self.once(program, "DEL"));
         // Neither is measured cold.
-        for program in [&self.ours(), &theirs] {
-            for verb in ["ADD", "DEL"] {
-                self.once(program, verb);
-            }
+        for program in [&ours, theirs] {
+            attachment(program);
         }
         let (mut adds, mut dels) = (Vec::new(), Vec::new());
-        for _ in 0..runs {
-            let (ours, ours_end) = (
-                self.once(&self.ours(), "ADD"),
-                self.once(&self.ours(), "DEL"),
-            );
-            let (their, their_end) = (self.once(&theirs, "ADD"), self.once(&theirs, "DEL"));
-            adds.push((ours, their));
-            dels.push((ours_end, their_end));
+        for run in 0..runs {
+            // Neither is always the one behind the other.
+            let (our, their) = if run % 2 == 0 {
+                let our = attachment(&ours);
+                (our, attachment(theirs))
+            } else {
+                let their = attachment(theirs);
+                (attachment(&ours), their)
+            };
+            adds.push((our.0, their.0));
+            dels.push((our.1, their.1));
         }
         for (verb, pairs) in [("ADD", adds), ("DEL", dels)] {
             let name = format!("{} {verb} ({devices} devices)", self.plugin);
             report(&name, "Go", &pairs);
         }
-        self.memory(&self.ours());
-        self.memory(&theirs);
+        self.memory(&ours);
+        self.memory(theirs);
     }
 
     /// The largest memory of one ADD.
@@ -197,10 +248,28 @@ impl Call {
         let mut command = Command::new("/lab/bin/bench");
         command.args(["--memory", program]);
         self.set(&mut command, "ADD");
-        let status = command.stdin(Self::config()).status().unwrap();
+        let status = command.stdin(Self::config("ADD")).status().unwrap();
         assert!(status.success(), "{program}");
         self.once(program, "DEL");
     }
+}
+
+/// What is in the pod and what the PF says of the VF, without the numbers each new device gets.
+fn places() -> String {
+    let output = Command::new("bash")
+        .args([
+            "-euc",
+            "ip -n pod -br link | awk '{ print $1, substr($3, length($3) - 22), ($4 ~ /[<,]UP[,>]/) }'
+             ip netns exec pod rdma dev | sed 's/^[0-9]*: //'
+             rdma dev | sed 's/^[0-9]*: //' | sort
+             ip -br link | awk '{ print $1, substr($3, length($3) - 22) }' | sort
+             ip link show | grep -w 'vf 1'",
+        ])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// In a process of its own, whose one child is the program.
