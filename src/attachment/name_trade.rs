@@ -56,7 +56,7 @@ pub fn clear(
     };
     let boot = state::boot_id(host)?;
     let is_of = |record: &VfRecord| {
-        let is_now = record.lodging.as_ref().map(|lodging| &lodging.boot) == boot.as_ref();
+        let is_now = record.lodging.as_ref().map(|lodging| &lodging.netns.boot) == boot.as_ref();
         is_now && record.function == Some(other)
     };
     let entries = VfStore::new(host).all()?.into_iter();

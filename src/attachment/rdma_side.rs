@@ -174,10 +174,7 @@ pub fn as_lease(attachment: &Attachment, record: &VfRecord) -> Record {
     let lodging = || {
         let lodging = record.lodging.as_ref()?;
         Some(Lodging {
-            path: lodging.path.clone(),
-            id: lodging.id,
-            cookie: lodging.cookie,
-            boot: lodging.boot.clone(),
+            netns: lodging.netns.clone(),
             index: rdma?.index?,
             node_guid: rdma?.node_guid,
         })

@@ -12,7 +12,7 @@ use crate::kernel::netns::NetnsId;
 use crate::kernel::{Host, LockError, Namespace, state};
 use crate::rdma::RdmaError;
 use crate::rdma::lease::locate::{Place, Search};
-use crate::rdma::lease::{self, Attachment, Phase, give_back, locks, of_hook};
+use crate::rdma::lease::{self, Attachment, NetnsMark, Phase, give_back, locks, of_hook};
 use crate::types::{DeviceId, IfName};
 
 /// Which plugin wrote a record.
@@ -106,10 +106,10 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
         .iter()
         .map(|namespace| (namespace.id, namespace))
         .collect();
-    let lives = |id: NetnsId, cookie: Option<u64>, theirs: &str| {
-        let same = boot.as_deref() == Some(theirs);
-        let found = namespaces.get(&id).filter(|_| same);
-        let found = found.filter(|namespace| namespace.is(host, id, cookie));
+    let lives = |mark: &NetnsMark| {
+        let same = boot.as_deref() == Some(mark.boot.as_str());
+        let found = namespaces.get(&mark.id).filter(|_| same);
+        let found = found.filter(|namespace| namespace.is(host, mark.id, mark.cookie));
         found.map(|namespace| Box::new((*namespace).clone()))
     };
     let mut found = Vec::new();
@@ -121,9 +121,9 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
             None => Standing::Unreadable,
             Some(record) => match &record.lodging {
                 Some(lodging) if record.phase == Phase::Intent => {
-                    Standing::HalfDone(lives(lodging.id, lodging.cookie, &lodging.boot))
+                    Standing::HalfDone(lives(&lodging.netns))
                 }
-                Some(lodging) => match lives(lodging.id, lodging.cookie, &lodging.boot) {
+                Some(lodging) => match lives(&lodging.netns) {
                     // Its container has ended, and a runtime keeps the namespace or another one
                     // has its number.
                     Some(namespace)
@@ -156,10 +156,8 @@ pub fn list(host: &Host) -> Result<Vec<Entry>, AttachError> {
             None => Standing::Unreadable,
             Some(record) if record.function.is_none() => Standing::Unreadable,
             Some(record) => match &record.lodging {
-                Some(lodging) if !record.done => {
-                    Standing::HalfDone(lives(lodging.id, lodging.cookie, &lodging.boot))
-                }
-                Some(lodging) => match lives(lodging.id, lodging.cookie, &lodging.boot) {
+                Some(lodging) if !record.done => Standing::HalfDone(lives(&lodging.netns)),
+                Some(lodging) => match lives(&lodging.netns) {
                     Some(namespace) => Standing::Held(namespace),
                     None => Standing::Orphan,
                 },

@@ -99,7 +99,7 @@ impl Release<'_> {
             return Ok(true);
         };
         let boot = state::boot_id(self.host)?;
-        Ok(boot.is_none_or(|boot| boot == lodging.boot))
+        Ok(boot.is_none_or(|boot| boot == lodging.netns.boot))
     }
 
     /// Another attachment's record of the same function, made since: a late DEL must not take
@@ -116,7 +116,7 @@ impl Release<'_> {
     /// The namespace of the record, wherever it still is to be had.
     fn lodging(&self) -> Option<Netns> {
         let lodging = self.record.lodging.as_ref()?;
-        if let Some(netns) = self.netns.filter(|netns| lodging.is_in(netns)) {
+        if let Some(netns) = self.netns.filter(|netns| lodging.netns.is(netns)) {
             return netns.try_clone().ok();
         }
         find(self.host, lodging)
@@ -323,8 +323,10 @@ pub fn find(host: &Host, lodging: &Lodging) -> Option<Netns> {
         .into_iter()
         .find_map(|depth| {
             let namespaces = survey(host, depth).ok()?.namespaces;
-            let namespace = namespaces.into_iter().find(|each| each.id == lodging.id)?;
+            let namespace = namespaces
+                .into_iter()
+                .find(|each| each.id == lodging.netns.id)?;
             let netns = namespace.open(host).ok()?;
-            lodging.is_in(&netns).then_some(netns)
+            lodging.netns.is(&netns).then_some(netns)
         })
 }

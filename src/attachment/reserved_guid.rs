@@ -14,7 +14,7 @@ pub fn require_free(host: &Host, function: PciAddr, guid: Guid) -> Result<(), At
     let boot = state::boot_id(host)?;
     for entry in VfStore::new(host).all()? {
         let Some(record) = entry.record else { continue };
-        let is_now = record.lodging.as_ref().map(|lodging| &lodging.boot) == boot.as_ref();
+        let is_now = record.lodging.as_ref().map(|lodging| &lodging.netns.boot) == boot.as_ref();
         // Only where ADD set another one is there one to give back.
         let gives_back = is_now && record.wanted.guid.is_some();
         let original = [record.original.node_guid, record.original.port_guid];
@@ -50,6 +50,7 @@ mod tests {
     use crate::attachment::record::{Lodging, Original, VfRecord, Wanted};
     use crate::kernel::fake::Machine;
     use crate::kernel::netns::NetnsId;
+    use crate::rdma::lease::NetnsMark;
 
     #[test]
     fn what_is_to_be_given_back_is_taken() {
@@ -66,10 +67,12 @@ mod tests {
                 ..Wanted::default()
             },
             lodging: Some(Lodging {
-                path: "/x".to_owned(),
-                id: NetnsId(7),
-                cookie: None,
-                boot: boot.to_owned(),
+                netns: NetnsMark {
+                    path: "/x".to_owned(),
+                    id: NetnsId(7),
+                    cookie: None,
+                    boot: boot.to_owned(),
+                },
                 since: 1,
             }),
             ..VfRecord::default()

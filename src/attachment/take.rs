@@ -8,7 +8,7 @@ use super::{Partition, further_netdevs, home, netdev_side, partition, rdma_side,
 use crate::kernel::{Conn, Host, Netns, state};
 use crate::netdev::{interface, on_function};
 use crate::pci::function;
-use crate::rdma::lease::Attachment;
+use crate::rdma::lease::{Attachment, NetnsMark};
 use crate::sriov::carrying_out;
 use crate::sriov::change::{self, Note};
 use crate::sriov::link_layer::LinkLayer;
@@ -248,10 +248,7 @@ pub fn write_down(
                 .cloned(),
         },
         lodging: Some(Lodging {
-            path: order.netns.word().to_owned(),
-            id: order.netns.id(),
-            cookie: order.netns.cookie(),
-            boot,
+            netns: NetnsMark::of(order.netns, boot),
             since: state::since_boot().as_nanos() as u64,
         }),
         rdma: None,

@@ -55,19 +55,23 @@ fn orphan(facts: &Facts<'_>, boot: Option<&str>, name: &str, record: &Record) ->
     let id = record.device_id.as_ref();
     let finding = Finding::about(Id::LeasesOrphan, path.as_str());
     let finding = match &record.lodging {
-        Some(lodging) if boot.is_some_and(|boot| boot != lodging.boot) => {
+        Some(lodging) if boot.is_some_and(|boot| boot != lodging.netns.boot) => {
             finding.saw(path.as_str(), "written before the machine was last started")
         }
         Some(lodging) => {
             let survey = facts.survey();
             let mut namespaces = survey.namespaces.iter();
-            let there = namespaces.find(|n| n.is(facts.host, lodging.id, lodging.cookie));
+            let there =
+                namespaces.find(|n| n.is(facts.host, lodging.netns.id, lodging.netns.cookie));
             let theirs = record.attachment.as_ref();
             if let Some(namespace) = there
                 && theirs.is_some_and(of_hook::is_of_hook)
                 && of_hook::is_over(facts.host, survey, namespace)
             {
-                let lent = format!("device lent to {} ({})", lodging.path, lodging.id);
+                let lent = format!(
+                    "device lent to {} ({})",
+                    lodging.netns.path, lodging.netns.id
+                );
                 let finding = finding.saw(path.as_str(), lent);
                 let finding = finding.saw("/proc/PID/ns/net", "no process is in it any more");
                 return Some(finding.run("rdmactl cni gc"));
@@ -78,7 +82,10 @@ fn orphan(facts: &Facts<'_>, boot: Option<&str>, name: &str, record: &Record) ->
             finding
                 .saw(
                     path.as_str(),
-                    format!("device lent to {} ({})", lodging.path, lodging.id),
+                    format!(
+                        "device lent to {} ({})",
+                        lodging.netns.path, lodging.netns.id
+                    ),
                 )
                 .saw("/proc/PID/ns/net", "that namespace is gone")
         }

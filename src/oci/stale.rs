@@ -61,7 +61,8 @@ fn lives(host: &Host, survey: &crate::kernel::Survey, record: &Record) -> bool {
         return true;
     };
     let mut namespaces = survey.namespaces.iter();
-    let found = namespaces.find(|namespace| namespace.is(host, lodging.id, lodging.cookie));
+    let found =
+        namespaces.find(|namespace| namespace.is(host, lodging.netns.id, lodging.netns.cookie));
     let lives = found.is_some_and(|namespace| !of_hook::is_over(host, survey, namespace));
     lives && !of_hook::is_home(host, lodging)
 }

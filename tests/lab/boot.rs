@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use crate::cases::cni_parallel::PODS;
 use crate::cases::cni_sweeps::WHOLE;
 use crate::host::Boot;
 
@@ -46,7 +47,10 @@ pub(crate) fn run(tree: &Path, boot: &Boot) -> Result<String> {
         .arg(tree.join(format!("target/lab/logs/cases-{}.log", boot.title())))
         .args(boot.systemd.then_some("--systemd"))
         .args(["--", "env"])
-        .args(std::env::var(WHOLE).map(|value| format!("{WHOLE}={value}")))
+        .args([WHOLE, PODS].iter().filter_map(|name| {
+            let value = std::env::var(name).ok()?;
+            Some(format!("{name}={value}"))
+        }))
         .args(["/lab/bin/lab", "--in-guest"])
         .args(boot.cases.iter().map(|case| &case.name))
         .stdin(Stdio::null())

@@ -4,8 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Lodging, OURS, Original, RdmaDevice, Vf, VfRecord, Wanted};
 use crate::attachment::Partition;
-use crate::kernel::netns::NetnsId;
-use crate::rdma::lease::Attachment;
+use crate::rdma::lease::{Attachment, NetnsMark};
 use crate::types::{Guid, PciAddr};
 
 impl VfRecord {
@@ -150,10 +149,7 @@ impl Reader<'_> {
 
     fn lodging(&self) -> Option<Lodging> {
         Some(Lodging {
-            path: self.text("netns")?,
-            id: NetnsId(self.number("netnsInode")?),
-            cookie: self.number("netnsCookie"),
-            boot: self.text("bootID")?,
+            netns: NetnsMark::read(self.0)?,
             since: self.number("since")?,
         })
     }

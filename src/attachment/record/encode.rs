@@ -95,10 +95,9 @@ impl VfRecord {
         }
         put("driver", original.driver.as_deref().map(Value::from));
         if let Some(lodging) = &self.lodging {
-            put("netns", Some(lodging.path.as_str().into()));
-            put("netnsInode", Some(lodging.id.0.into()));
-            put("netnsCookie", lodging.cookie.map(Value::from));
-            put("bootID", Some(lodging.boot.as_str().into()));
+            for (key, value) in lodging.netns.entries() {
+                put(key, Some(value));
+            }
             put("since", Some(lodging.since.into()));
         }
         if let Some(rdma) = &self.rdma {

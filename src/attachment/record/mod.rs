@@ -4,9 +4,7 @@ mod decode;
 mod encode;
 
 use super::Partition;
-use crate::kernel::Netns;
-use crate::kernel::netns::NetnsId;
-use crate::rdma::lease::{Attachment, Phase};
+use crate::rdma::lease::{Attachment, NetnsMark, Phase};
 use crate::types::{Guid, IfName, LinkPolicy, PciAddr};
 
 /// The key below which everything stands that Go does not know.
@@ -88,26 +86,13 @@ pub struct Wanted {
     pub partition: Option<Partition>,
 }
 
-/// The namespace of the container.
+/// Where it went, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lodging {
-    /// The path the runtime gave.
-    pub path: String,
-    /// Its inode.
-    pub id: NetnsId,
-    /// The number that no other namespace of this boot has, where the kernel tells.
-    pub cookie: Option<u64>,
-    /// The boot in which inode and cookie mean something.
-    pub boot: String,
-    /// When in that boot ADD began, in nanoseconds: the later of two has the VF.
+    /// The namespace of the container.
+    pub netns: NetnsMark,
+    /// When in the boot of that mark ADD began, in nanoseconds: the later of two has the VF.
     pub since: u64,
-}
-
-impl Lodging {
-    /// Whether this is the namespace; that it is of this boot has to be known.
-    pub fn is_in(&self, netns: &Netns) -> bool {
-        netns.is(self.id, self.cookie)
-    }
 }
 
 /// An RDMA device that was moved.
@@ -150,6 +135,7 @@ impl VfRecord {
 mod tests {
     use super::*;
     use crate::attachment::rdma_side;
+    use crate::kernel::netns::NetnsId;
     use crate::rdma::lease::of_ib_sriov;
     use proptest::prelude::*;
 
@@ -190,10 +176,12 @@ mod tests {
                 partition: None,
             },
             lodging: Some(Lodging {
-                path: "/run/netns/p".to_owned(),
-                id: NetnsId(4026532281),
-                cookie: Some(4711),
-                boot: "b".to_owned(),
+                netns: NetnsMark {
+                    path: "/run/netns/p".to_owned(),
+                    id: NetnsId(4026532281),
+                    cookie: Some(4711),
+                    boot: "b".to_owned(),
+                },
                 since: 5_000_000_000,
             }),
             rdma: Some(RdmaDevice {

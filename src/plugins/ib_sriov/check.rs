@@ -86,7 +86,9 @@ fn require_whole(record: &VfRecord, netns: &Netns, settings: &Settings) -> Resul
         ));
     }
     match &record.lodging {
-        Some(lodging) if !lodging.is_in(netns) => Err(netns::made_anew("VF", lodging.id, netns)),
+        Some(lodging) if !lodging.netns.is(netns) => {
+            Err(netns::made_anew("VF", lodging.netns.id, netns))
+        }
         _ => Ok(()),
     }
 }

@@ -107,8 +107,8 @@ fn require_whole(record: &Record, netns: &Netns, id: Option<&DeviceId>) -> Resul
         ));
     }
     match &record.lodging {
-        Some(lodging) if !lodging.is_in(netns) => {
-            Err(netns::made_anew("device", lodging.id, netns))
+        Some(lodging) if !lodging.netns.is(netns) => {
+            Err(netns::made_anew("device", lodging.netns.id, netns))
         }
         _ => Ok(()),
     }

@@ -110,7 +110,7 @@ fn on_record(host: &Host, id: &DeviceId) -> Result<usize, Failure> {
     let entries = entries.map_err(|error| fault::file(&error))?.into_iter();
     let counts = entries.filter_map(|entry| {
         let record = entry.record?;
-        let is_now = record.lodging.as_ref().map(|lodging| &lodging.boot) == boot.as_ref();
+        let is_now = record.lodging.as_ref().map(|lodging| &lodging.netns.boot) == boot.as_ref();
         let is_of = record.device_id.as_ref() == Some(id) && is_now;
         is_of.then(|| 1 + record.siblings.len())
     });

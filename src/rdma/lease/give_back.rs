@@ -113,7 +113,7 @@ fn is_the_lent_one(search: &Search<'_>, device: &Device) -> Result<bool, LeaseEr
         return Ok(false);
     };
     let boot = state::boot_id(search.host)?;
-    Ok(boot.as_deref() == Some(lodging.boot.as_str()) && lodging.is_of(device))
+    Ok(boot.as_deref() == Some(lodging.netns.boot.as_str()) && lodging.is_of(device))
 }
 
 /// Moves `device` from `netns` to the caller's namespace and returns it as it arrived; its name

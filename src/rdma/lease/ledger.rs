@@ -34,7 +34,7 @@ impl Ledger {
 
     fn is_of_this_boot(&self, record: &Record) -> bool {
         let lodging = record.lodging.as_ref();
-        lodging.is_some_and(|lodging| Some(&lodging.boot) == self.boot.as_ref())
+        lodging.is_some_and(|lodging| Some(&lodging.netns.boot) == self.boot.as_ref())
     }
 
     /// Those that tell where a device went, in this boot.
@@ -86,6 +86,7 @@ impl Ledger {
 pub(super) mod tests {
     use super::*;
     use crate::kernel::netns::NetnsId;
+    use crate::rdma::lease::NetnsMark;
     use crate::rdma::lease::record::{Lodging, Phase};
 
     pub(in crate::rdma::lease) const VF: &str = "0000:01:10.2";
@@ -99,10 +100,12 @@ pub(super) mod tests {
             siblings: Vec::new(),
             attachment: None,
             lodging: index.map(|index| Lodging {
-                path: "/run/netns/p".to_owned(),
-                id: NetnsId(7),
-                cookie: None,
-                boot: boot.to_owned(),
+                netns: NetnsMark {
+                    path: "/run/netns/p".to_owned(),
+                    id: NetnsId(7),
+                    cookie: None,
+                    boot: boot.to_owned(),
+                },
                 index,
                 node_guid: None,
             }),

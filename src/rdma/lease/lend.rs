@@ -1,6 +1,7 @@
 //! Lending devices: written down first, moved, named, and undone whole when a step fails.
 
 use super::error::LeaseError;
+use super::netns_mark::NetnsMark;
 use super::record::{Attachment, Lodging, Phase, Record, Sibling, known_guid};
 use super::store::Store;
 use super::{give_back, locks, naming, netdev};
@@ -42,6 +43,7 @@ pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<Vec<Device>
     for device in loan.devices() {
         naming::require_free(host, loan.netns, device, loan.naming)?;
     }
+    let boot = state::boot_id(host)?.ok_or(LeaseError::NoBootId)?;
     let mut record = Record {
         device_id: Some(loan.device_id.clone()),
         host_name: loan.device.name.clone(),
@@ -49,10 +51,7 @@ pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<Vec<Device>
         netdev: netdev::at_home(host, loan.device_id),
         attachment: Some(loan.attachment.clone()),
         lodging: Some(Lodging {
-            path: loan.netns.word().to_owned(),
-            id: loan.netns.id(),
-            cookie: loan.netns.cookie(),
-            boot: state::boot_id(host)?.ok_or(LeaseError::NoBootId)?,
+            netns: NetnsMark::of(loan.netns, boot),
             index: loan.device.index,
             node_guid: known_guid(loan.device),
         }),

@@ -59,11 +59,11 @@ impl Search<'_> {
         let lodging = self
             .record
             .and_then(|record| record.lodging.as_ref())
-            .filter(|lodging| boot.as_deref() == Some(lodging.boot.as_str()));
+            .filter(|lodging| boot.as_deref() == Some(lodging.netns.boot.as_str()));
         if let Some(device) = self.at_home(home, lodging)? {
             return Ok(Place::Home(device));
         }
-        let stranger = |netns: &Netns| lodging.is_some_and(|lodging| !lodging.is_in(netns));
+        let stranger = |netns: &Netns| lodging.is_some_and(|lodging| !lodging.netns.is(netns));
         if let Some(netns) = self.netns.filter(|netns| !stranger(netns))
             && (lodging.is_some() || !self.is_claimed()?)
             && let Some(device) = self.inside(netns, lodging)?
@@ -77,7 +77,7 @@ impl Search<'_> {
         }
         for depth in [Depth::Processes, Depth::Files] {
             for namespace in survey(self.host, depth)?.namespaces {
-                let wanted = lodging.is_none_or(|lodging| lodging.id == namespace.id);
+                let wanted = lodging.is_none_or(|lodging| lodging.netns.id == namespace.id);
                 if !wanted || namespace.is_current {
                     continue;
                 }
@@ -155,7 +155,7 @@ impl Search<'_> {
             return Ok(None);
         };
         // Another one has its number by now.
-        if lodging.is_some_and(|lodging| !lodging.is_in(&netns)) {
+        if lodging.is_some_and(|lodging| !lodging.netns.is(&netns)) {
             return Ok(None);
         }
         let found = self.inside(&netns, lodging)?;

@@ -10,6 +10,7 @@ pub mod locks;
 pub mod lodging;
 pub mod naming;
 mod netdev;
+pub mod netns_mark;
 pub mod of_hook;
 pub mod of_ib_sriov;
 pub mod reclaim;
@@ -19,5 +20,6 @@ pub mod store;
 pub mod stray;
 
 pub use error::LeaseError;
+pub use netns_mark::NetnsMark;
 pub use record::{Attachment, Phase, Record};
 pub use store::{Entry, Store};

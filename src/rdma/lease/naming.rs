@@ -158,7 +158,7 @@ fn reserved(host: &Host, device: &Device) -> Result<Vec<(String, String)>, Lease
     let reserved = views.filter_map(|view| {
         let lodging = view.lodging.as_ref()?;
         let is_other = lodging.index != device.index;
-        if !is_other || Some(&lodging.boot) != boot.as_ref() {
+        if !is_other || Some(&lodging.netns.boot) != boot.as_ref() {
             return None;
         }
         Some((view.host_name, view.attachment?.container))

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::netns_mark::NetnsMark;
 use super::record::{Attachment, Lodging, Phase, Record, Sibling};
 use super::store::IB_SRIOV;
-use crate::kernel::netns::NetnsId;
 use crate::kernel::state::Folder;
 use crate::kernel::{FileError, Host};
 
@@ -46,10 +46,7 @@ pub fn lease(bytes: &[u8]) -> Option<Record> {
             ifname: text(ours, "ifname")?,
         }),
         lodging: Some(Lodging {
-            path: text(ours, "netns")?,
-            id: NetnsId(ours.get("netnsInode")?.as_u64()?),
-            cookie: ours.get("netnsCookie").and_then(Value::as_u64),
-            boot: text(ours, "bootID")?,
+            netns: NetnsMark::read(ours.as_object()?)?,
             index: first.index,
             node_guid: first.node_guid,
         }),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::kernel::netns::NetnsId;
+use super::netns_mark::NetnsMark;
 use crate::kernel::state::MAX_NAME;
 use crate::types::{DeviceId, Guid, IfName};
 
@@ -107,12 +107,9 @@ impl Record {
             put("ifname", attachment.ifname.as_str().into());
         }
         if let Some(lodging) = &self.lodging {
-            put("netns", lodging.path.as_str().into());
-            put("netnsInode", lodging.id.0.into());
-            if let Some(cookie) = lodging.cookie {
-                put("netnsCookie", cookie.into());
+            for (key, value) in lodging.netns.entries() {
+                put(key, value);
             }
-            put("bootID", lodging.boot.as_str().into());
             put("rdmaIndex", lodging.index.into());
             if let Some(guid) = lodging.node_guid {
                 put("nodeGUID", guid.quads().into());
@@ -158,10 +155,7 @@ impl Record {
         };
         let lodging = || {
             Some(Lodging {
-                path: text("netns")?,
-                id: NetnsId(number("netnsInode")?),
-                cookie: number("netnsCookie"),
-                boot: text("bootID")?,
+                netns: NetnsMark::read(value.as_object()?)?,
                 index: u32::try_from(number("rdmaIndex")?).ok()?,
                 node_guid: text("nodeGUID").and_then(|guid| guid.parse().ok()),
             })
@@ -247,6 +241,7 @@ fn sibling(value: &Value) -> Option<Sibling> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::netns::NetnsId;
     use crate::wire::nldev::device::Device;
     use proptest::prelude::*;
 
@@ -262,10 +257,12 @@ mod tests {
                 ifname: "eth0".to_owned(),
             }),
             lodging: Some(Lodging {
-                path: "/run/netns/p".to_owned(),
-                id: NetnsId(4026532281),
-                cookie: Some(4711),
-                boot: "b".to_owned(),
+                netns: NetnsMark {
+                    path: "/run/netns/p".to_owned(),
+                    id: NetnsId(4026532281),
+                    cookie: Some(4711),
+                    boot: "b".to_owned(),
+                },
                 index: 3,
                 node_guid: Some(Guid::new(7)),
             }),

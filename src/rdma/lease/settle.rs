@@ -84,7 +84,7 @@ pub fn own(
 fn restore(host: &Host, home: &mut Conn, view: &Record, device: &Device) -> Result<(), LeaseError> {
     if let Some(lodging) = &view.lodging
         && lodging.is_of(device)
-        && state::boot_id(host)?.as_deref() == Some(lodging.boot.as_str())
+        && state::boot_id(host)?.as_deref() == Some(lodging.netns.boot.as_str())
     {
         restore_name(home, device, &view.host_name)?;
     }

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::Explanation;
 use super::vf_change::unreachable;
-use super::{binding, vf_change, vf_count};
+use super::{binding, usage, vf_change, vf_count};
 use crate::kernel::LockError;
 use crate::kernel::modules::Availability;
 use crate::provision::apply::{ApplyError, Failed, StepError};
@@ -249,22 +249,87 @@ pub fn left(plan: &Plan, looks: &str) -> Option<Explanation> {
         1 => "1 step is left".to_owned(),
         count => format!("{count} steps are left"),
     };
-    let mut steps = plan.steps.iter();
-    let is_observed = steps.any(|step| step.blocked == Some(Block::Observed));
-    let cause = match plan.namespaces.len() {
-        0 if is_observed => Some(
-            "the document has PFs with ownership = \"observe\", which are not as declared, and stay as they are"
-                .to_owned(),
-        ),
-        0 => None,
-        _ => Some(format!(
+    let blocked_by = |block| {
+        let steps = plan.steps.iter();
+        steps.filter(move |step| step.blocked == Some(block))
+    };
+    let mut users = Vec::new();
+    for used in blocked_by(Block::InUse).flat_map(|step| &step.users) {
+        if !users.contains(&used) {
+            users.push(used);
+        }
+    }
+    let mut causes = usage::lines(&users);
+    if !plan.namespaces.is_empty() {
+        causes.push(format!(
             "the namespace mode stays while other network namespaces exist: {}",
             list_of(plan.namespaces.iter().map(describe))
-        )),
-    };
+        ));
+    }
+    if causes.is_empty() && blocked_by(Block::Observed).next().is_some() {
+        causes.push(
+            "the document has PFs with ownership = \"observe\", which are not as declared, and stay as they are"
+                .to_owned(),
+        );
+    }
     Some(Explanation {
         headline: count,
-        cause,
+        cause: (!causes.is_empty()).then(|| causes.join(usage::INDENT)),
         cure: Some(format!("{looks}    # shows them, and what keeps them")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::plan::{Action, Class, Reason, Step};
+    use crate::sriov::pf::Vf;
+    use crate::sriov::usage::{How, Use};
+
+    /// Whoever has a VF is told once, though several steps wait for him.
+    #[test]
+    fn who_keeps_the_steps_that_are_left() {
+        let pf = "0000:01:00.0".parse().unwrap();
+        let address = |index: u16| format!("0000:01:{:02x}.{}", 16 + index / 8, index % 8);
+        let used = |index: u16| Use {
+            vf: Vf {
+                index,
+                address: address(index).parse().unwrap(),
+            },
+            how: How::KernelVerbs {
+                device: format!("mlx5_{index}"),
+                module: "nvme_rdma".to_owned(),
+            },
+        };
+        let step = |blocked, users| Step {
+            target: Target::Pf(pf),
+            action: Action::Remove { from: 3 },
+            class: Class::DestroysVfs,
+            reason: Reason::Declared,
+            blocked: Some(blocked),
+            users,
+        };
+        let told = |steps: Vec<Step>| left(&steps.into(), "look").unwrap();
+        let says = |index| {
+            format!(
+                "VF {index} ({}): the kernel module nvme_rdma works with RDMA device mlx5_{index}",
+                address(index)
+            )
+        };
+        let in_use = step(Block::InUse, vec![used(1), used(2)]);
+        let again = step(Block::InUse, vec![used(2)]);
+        let explained = told(vec![in_use.clone(), again]);
+        assert_eq!(explained.headline, "2 steps are left");
+        let expected = [says(1), says(2)].join("\n       ");
+        assert_eq!(explained.cause.as_deref(), Some(expected.as_str()));
+        // It is not the user who keeps what the document forbids.
+        let forbidden = step(Block::Policy, vec![used(1)]);
+        assert_eq!(told(vec![forbidden]).cause, None);
+        let observed = step(Block::Observed, Vec::new());
+        let cause = told(vec![observed]).cause.unwrap();
+        assert!(cause.contains("observe"), "{cause}");
+        let many = (0..16).map(used);
+        let cause = told(vec![step(Block::InUse, many.collect())]).cause;
+        assert!(cause.unwrap().ends_with("and 6 more"));
+    }
 }

@@ -1,12 +1,14 @@
 //! Who uses VFs, a line each, and that nothing was taken from them.
 
+use std::borrow::Borrow;
+
 use super::Explanation;
 use crate::sriov::usage::{How, Usage, UsageError, Use};
 use crate::types::PciAddr;
 use crate::view::namespace::{MAX_LISTED, describe, hidden_processes, process};
 
 /// Under the first line of a cause.
-const INDENT: &str = "\n       ";
+pub(super) const INDENT: &str = "\n       ";
 
 /// What was to happen to VFs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +38,7 @@ pub fn in_use(pf: PciAddr, usage: &Usage, loss: Loss) -> Explanation {
         }
         (Loss::Unbound, None) => format!("a VF of {pf} is in use, nothing was changed"),
     };
-    let mut lines: Vec<String> = usage.uses.iter().take(MAX_LISTED).map(line).collect();
-    let more = usage.uses.len().saturating_sub(MAX_LISTED);
-    if more > 0 {
-        lines.push(format!("and {more} more"));
-    }
+    let mut lines = lines(&usage.uses);
     lines.extend(hidden(usage));
     let what = match loss {
         Loss::Removed(_) => "removes all VFs",
@@ -68,6 +66,17 @@ pub fn unknown(error: &UsageError) -> Explanation {
 pub fn hidden(usage: &Usage) -> Option<String> {
     let hidden = usage.hidden;
     (hidden > 0).then(|| format!("{}; what they use is not known", hidden_processes(hidden)))
+}
+
+/// A line each, and one for those that nobody wants to read.
+pub(super) fn lines(uses: &[impl Borrow<Use>]) -> Vec<String> {
+    let listed = uses.iter().take(MAX_LISTED);
+    let mut lines: Vec<String> = listed.map(|used| line(used.borrow())).collect();
+    let more = uses.len().saturating_sub(MAX_LISTED);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 /// One use: `VF 3 (0000:01:10.6): pid 812 qemu has /dev/vfio/12 open`.

@@ -1,16 +1,25 @@
 //! Many pods at once, of both plugins: no call fails, and when they have ended, nothing is lost (S36, S39b, R16).
+//!
+//! How long each round took is in the log of times. A hundred pods come once, in two mixes; with `LAB_SWEEPS=whole` in
+//! every mix, twice, which takes half an hour. `LAB_PODS=N` makes N of the hundred, for whoever works at this.
 
+use std::fmt;
 use std::thread;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::cni_call::{self, with};
+use super::cni_sweeps::is_whole;
 use super::ib_sriov::ANEW;
 use crate::case::{Case, case};
 use crate::handle::Lab;
 use crate::output::{Output, run};
 use crate::pci;
 use crate::snapshot::Snapshot;
+
+/// Set on the host, it comes along.
+pub(crate) const PODS: &str = "LAB_PODS";
 
 pub(crate) fn cases() -> Vec<Case> {
     let exclusive = |name, run| {
@@ -22,11 +31,13 @@ pub(crate) fn cases() -> Vec<Case> {
         exclusive("i15_one_guid_for_seven_pods", one_guid).vfs(7),
         exclusive("hundred_pods", hundred_pods)
             .pf("nvme")
-            .vfs(120)
-            .limit(1000)
+            .vfs(HUNDRED)
+            .limit(if is_whole() { 7200 } else { 1000 })
             .only(&["6.12"], "it takes minutes, and is about our locks"),
     ]
 }
+
+const HUNDRED: u32 = 100;
 
 /// A plugin with what it is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -40,19 +51,50 @@ enum Kind {
     Together,
 }
 
+const BOTH: Kind = Kind::IbSriov {
+    guid: true,
+    isolation: true,
+};
+
+/// Every mix of what pods are given.
+const MIXES: [Kind; 6] = [
+    BOTH,
+    Kind::IbSriov {
+        guid: true,
+        isolation: false,
+    },
+    Kind::IbSriov {
+        guid: false,
+        isolation: true,
+    },
+    Kind::IbSriov {
+        guid: false,
+        isolation: false,
+    },
+    Kind::Rdma,
+    Kind::Together,
+];
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (guid, isolation) = match self {
+            Self::Rdma => return f.write_str("rdma"),
+            Self::Together => return f.write_str("ib-sriov, charDevices any"),
+            Self::IbSriov { guid, isolation } => (guid, isolation),
+        };
+        let with = |is: &bool| if *is { "with" } else { "without" };
+        let (guid, isolation) = (with(guid), with(isolation));
+        write!(f, "ib-sriov, {guid} GUID, {isolation} isolation")
+    }
+}
+
 fn config(kind: Kind, vf: &str, pod: u32) -> Value {
     match kind {
         Kind::Rdma => json!({
             "cniVersion": "1.0.0", "name": "net", "type": "rdma", "deviceID": vf,
             "prevResult": {"cniVersion": "1.0.0", "interfaces": [{"name": "eth0"}]},
         }),
-        Kind::Together => {
-            let both = Kind::IbSriov {
-                guid: true,
-                isolation: true,
-            };
-            with("charDevices", json!("any"), config(both, vf, pod))
-        }
+        Kind::Together => with("charDevices", json!("any"), config(BOTH, vf, pod)),
         Kind::IbSriov { guid, isolation } => json!({
             "cniVersion": "1.0.0", "name": "ibnet", "type": "ib-sriov", "deviceID": vf, "link_state": "enable",
             "rdmaIsolation": isolation,
@@ -68,19 +110,23 @@ struct Pods<'a> {
     /// The RDMA devices of the VFs.
     names: Vec<String>,
     before: Snapshot,
+    /// Of everything, namespaces of pods included, which takes seconds where there are many.
+    all_before: Option<Snapshot>,
 }
 
 const FOLDERS: [&str; 2] = ["/var/lib/cni", "/run/rdmactl"];
 
 impl<'a> Pods<'a> {
     fn new(lab: &'a Lab, count: u32) -> Self {
-        let pods = Self {
+        let mut pods = Self {
             lab,
             vfs: (0..count).map(|index| lab.vf(index)).collect(),
             names: (0..count).map(|index| lab.vf_rdma(index)).collect(),
             before: Snapshot::of_home(&FOLDERS),
+            all_before: None,
         };
         pods.namespaces("add");
+        pods.all_before = is_whole().then(Snapshot::take);
         pods
     }
 
@@ -129,14 +175,27 @@ impl<'a> Pods<'a> {
         })
     }
 
+    /// So many times, each with its line in the log.
     #[track_caller]
-    fn round(&self, kind: Kind) {
-        for verb in ["ADD", "DEL"] {
+    fn rounds(&self, kind: Kind, count: u32) {
+        let pods = self.vfs.len();
+        for n in 1..=count {
+            let [add, del] = self.round(kind);
+            println!("{kind}, {pods} pods, round {n}: ADD {add:.1} s, DEL {del:.1} s");
+        }
+    }
+
+    /// Returns the seconds of ADD and DEL, from the first call's beginning to the last one's end.
+    #[track_caller]
+    fn round(&self, kind: Kind) -> [f64; 2] {
+        let seconds = ["ADD", "DEL"].map(|verb| {
+            let begun = Instant::now();
             let outputs = self.call(verb, kind);
+            let seconds = begun.elapsed().as_secs_f64();
             let failed: Vec<_> = outputs.iter().filter(|output| output.status != 0).collect();
             assert!(
                 failed.is_empty(),
-                "{kind:?}: {verb} failed for {} of {}: {}",
+                "{kind}: {verb} failed for {} of {}: {}",
                 failed.len(),
                 outputs.len(),
                 failed[0]
@@ -144,8 +203,10 @@ impl<'a> Pods<'a> {
             if verb == "ADD" {
                 self.are_out(kind);
             }
-        }
-        self.is_as_it_was(&format!("{kind:?}"));
+            seconds
+        });
+        self.is_as_it_was(&kind.to_string());
+        seconds
     }
 
     #[track_caller]
@@ -154,6 +215,12 @@ impl<'a> Pods<'a> {
             .before
             .diff(&Snapshot::of_home(&FOLDERS), &["folder /"]);
         assert!(diff.is_empty(), "{what}:\n{diff}");
+        if let Some(before) = &self.all_before {
+            // A case may go on with slower drivers.
+            let except = [ANEW, &["probe_delay_ms"]].concat();
+            let diff = before.diff(&Snapshot::take(), &except);
+            assert!(diff.is_empty(), "{what}:\n{diff}");
+        }
     }
 
     fn are_out(&self, kind: Kind) {
@@ -170,8 +237,8 @@ impl<'a> Pods<'a> {
                 Kind::IbSriov { isolation, .. } => (isolation, true),
                 Kind::Together => (true, true),
             };
-            assert!(!rdma || pci::rdma(vf).is_none(), "{kind:?}: {vf}");
-            assert!(!netdev || pci::netdev(vf).is_none(), "{kind:?}: {vf}");
+            assert!(!rdma || pci::rdma(vf).is_none(), "{kind}: {vf}");
+            assert!(!netdev || pci::netdev(vf).is_none(), "{kind}: {vf}");
         }
     }
 }
@@ -184,28 +251,19 @@ impl Drop for Pods<'_> {
 
 fn seven_pods(lab: &Lab) {
     let pods = Pods::new(lab, 7);
-    let all =
-        [true, false].map(|guid| [true, false].map(|isolation| Kind::IbSriov { guid, isolation }));
-    let further = [Kind::Rdma, Kind::Together];
-    for kind in all.into_iter().flatten().chain(further) {
-        for _ in 0..2 {
-            pods.round(kind);
-        }
+    for kind in MIXES {
+        pods.rounds(kind, 3);
     }
     // A driver that takes its time is what others need not wait for.
     lab.inject("probe_delay_ms", "200");
-    pods.round(Kind::Together);
+    pods.rounds(Kind::Together, 1);
     lab.inject("probe_delay_ms", "0");
 }
 
 /// Whoever is first has the GUID, and nobody else; whoever comes too late is told, and nothing of him stays.
 fn one_guid(lab: &Lab) {
     let pods = Pods::new(lab, 7);
-    let kind = Kind::IbSriov {
-        guid: true,
-        isolation: true,
-    };
-    let same = |_, vf: &str| config(kind, vf, 1);
+    let same = |_, vf: &str| config(BOTH, vf, 1);
     for _ in 0..3 {
         let outputs = pods.call_all("ib-sriov", "ADD", &same);
         let done = outputs.iter().filter(|output| output.status == 0).count();
@@ -224,12 +282,14 @@ fn one_guid(lab: &Lab) {
 
 /// Each waits for the others before it, longer than anybody may keep the lock.
 fn hundred_pods(lab: &Lab) {
-    let pods = Pods::new(lab, 100);
-    let ib_sriov = Kind::IbSriov {
-        guid: true,
-        isolation: true,
+    let asked = std::env::var(PODS).ok();
+    let count = asked.map(|count| count.parse().expect("LAB_PODS is a number"));
+    let pods = Pods::new(lab, count.unwrap_or(HUNDRED));
+    let (kinds, rounds) = match is_whole() {
+        true => (&MIXES[..], 2),
+        false => (&[BOTH, Kind::Rdma][..], 1),
     };
-    for kind in [ib_sriov, Kind::Rdma] {
-        pods.round(kind);
+    for kind in kinds {
+        pods.rounds(*kind, rounds);
     }
 }

@@ -10,7 +10,7 @@ mod cni_calls;
 mod cni_chain;
 mod cni_install;
 mod cni_leftovers;
-mod cni_parallel;
+pub(crate) mod cni_parallel;
 mod cni_rdma;
 mod cni_rdma_changes;
 mod cni_rdma_devices;

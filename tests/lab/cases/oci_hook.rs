@@ -96,8 +96,15 @@ fn given_and_brought_home(lab: &Lab) {
 
     // What another container has is not taken, and what was free is left free.
     let other = container(lab);
-    create("other", other.pid(), &format!("{} {}", names[1], names[0]))
+    let both = state(
+        "other",
+        "creating",
+        other.pid(),
+        Some(&format!("{} {}", names[1], names[0])),
+    );
+    hook(&["createRuntime", "-j"], &both.to_string())
         .fails(1)
+        .stdout_is("")
         .stderr_has("container web has it")
         .stderr_has("fix: end container web");
     assert_eq!(inside(lab, other.pid()), Vec::<String>::new());
@@ -123,7 +130,7 @@ fn given_and_brought_home(lab: &Lab) {
         .ok()
         .stdout_has(&format!("would move the RDMA device of {} to", vfs[0]));
     assert_eq!(records(), Vec::<String>::new());
-    hook(&words, &both).ok();
+    hook(&[&words[..], &["-j"]].concat(), &both).ok().silent();
     assert_eq!(inside(lab, other.pid()).len(), 2);
     poststop("other").ok().silent();
     at_home(&vfs[0], &names[0]);

@@ -245,7 +245,12 @@ fn what_is_in_use_stays(lab: &Lab) {
     let netns = lab.netns("user");
     let rdma = lab.vf_rdma(1);
     lab.rdmactl(&["dev", "set", &rdma, "netns", "user"]).ok();
-    with(lab, "apply --yes", &fewer).fails(4);
+    // Who has it, and not that there is somebody alone.
+    let holder = format!("VF 1 ({}): RDMA device", lab.vf(1));
+    with(lab, "apply --yes", &fewer)
+        .fails(4)
+        .stderr_has(&format!("left\ncause: {holder}"))
+        .stderr_has("network namespace user (");
     assert!(pci::vf(&pf, 2).is_some());
     lab.rdmactl(&["dev", "reclaim", &rdma]).ok();
     drop(netns);
