@@ -18,10 +18,11 @@ use crate::types::{DriverName, PciAddr};
 /// [`DriverError::Gone`], [`DriverError::Sysfs`].
 pub fn bound(sysfs: &Sysfs, address: PciAddr) -> Result<Option<String>, DriverError> {
     let folder = folder(address);
-    if !sysfs.exists(&folder) {
+    let driver = function::if_there(sysfs.link_name(folder.join("driver")))?;
+    if driver.is_none() && !sysfs.exists(&folder) {
         return Err(DriverError::Gone { address });
     }
-    Ok(function::if_there(sysfs.link_name(folder.join("driver")))?)
+    Ok(driver)
 }
 
 /// The folder of a driver, relative to the root of sysfs.
