@@ -65,3 +65,33 @@ pub(super) fn receive(socket: &Socket, into: &mut Vec<u8>) -> io::Result<Burst> 
         Burst::Some
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::messages::Messages;
+    use super::*;
+    use crate::wire::link::message::{get, get_by_name};
+    use netlink_packet_core::NLMSG_ERROR;
+    use nix::libc::NETLINK_ROUTE;
+
+    #[test]
+    fn both_answers_or_none() {
+        let socket = Socket::new(NETLINK_ROUTE as isize).unwrap();
+        for sequence in [1, 2] {
+            let nobody = get(i32::MAX as u32, false);
+            socket.send(&nobody.datagram(sequence), 0).unwrap();
+        }
+        let mut bytes = Vec::new();
+        assert_eq!(receive(&socket, &mut bytes).unwrap(), Burst::Some);
+        let told: Vec<_> = Messages(&bytes)
+            .map(|message| message.unwrap())
+            .map(|message| (message.kind, message.sequence))
+            .collect();
+        assert_eq!(told, [(NLMSG_ERROR, 1), (NLMSG_ERROR, 2)]);
+        // What an interface answers has no room.
+        let loopback = get_by_name(&"lo".parse().unwrap());
+        socket.send(&loopback.datagram(3), 0).unwrap();
+        assert_eq!(receive(&socket, &mut bytes).unwrap(), Burst::Cut);
+        assert!(bytes.is_empty());
+    }
+}
