@@ -1,4 +1,4 @@
-//! Port GUIDs of RDMA devices that a PF and the interface of its VF tell alike: GID 0 need not be read.
+//! Port GUIDs that a PF and the interface of its VF tell alike: GID 0 need not be read.
 
 use std::collections::BTreeMap;
 
