@@ -4,15 +4,13 @@ use super::error::AttachError;
 use crate::kernel::{Conn, Host};
 use crate::netdev::{NetdevError, interface, on_function};
 use crate::types::{IfName, PciAddr};
+use crate::wire::link::message::Link;
 
-/// Their names at home, in the order in which their devices were made.
-///
-/// # Errors
-/// [`AttachError::Netdev`].
-pub fn names(host: &Host, home: &mut Conn, function: PciAddr) -> Result<Vec<IfName>, AttachError> {
-    let links = on_function::all_here(home, host.sysfs(), function)?;
+/// Their names at home, in the order in which their devices were made; `links` are all of the VF, as
+/// [`on_function::all_here`] sorts them.
+pub fn names(links: &[Link]) -> Vec<IfName> {
     let further = links.iter().skip(1).filter(|link| !link.is_child);
-    Ok(further.filter_map(|link| link.name.parse().ok()).collect())
+    further.filter_map(|link| link.name.parse().ok()).collect()
 }
 
 /// Gives them their names again, wherever these are free: made anew with every move, they have the

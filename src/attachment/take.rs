@@ -153,7 +153,9 @@ pub fn inspect(
         report: None,
     };
     if !is_vfio {
-        let link = on_function::here(route, sysfs, address)?;
+        let links = on_function::all_here(route, sysfs, address)?;
+        original.further = further_netdevs::names(&links);
+        let link = links.into_iter().next();
         let link = link.ok_or(AttachError::NoNetdev {
             function: address,
             driver,
@@ -169,12 +171,12 @@ pub fn inspect(
         original.alt_names.clone_from(&link.alt_names);
         original.mtu = link.mtu;
         original.up = link.up;
+        order.netns.prepare(host, order.isolation, true);
         if order.isolation {
             let devices = home::devices(host, home, address)?;
             rdma_side::require_names(host, order.netns, address, &devices, order.naming)?;
             candidate.rdma = devices;
         }
-        original.further = further_netdevs::names(host, route, address)?;
         candidate.link = Some(link);
     }
     if order.guid.is_none() && order.needs_guid && report.layer == Some(LinkLayer::InfiniBand) {

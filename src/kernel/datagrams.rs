@@ -10,6 +10,7 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
+use super::burst::{self, Burst};
 use super::child::{self, Outcome};
 use crate::wire::nldev::event;
 
@@ -46,6 +47,12 @@ pub trait Datagrams: Send {
 
     /// Replaces the content of `into` by the next datagram of the kernel, whole.
     fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()>;
+
+    /// As [`Self::receive`], behind the first datagram of a listing: with the next one come those that the kernel makes
+    /// meanwhile, one behind the other.
+    fn receive_more(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        self.receive(into)
+    }
 }
 
 /// The netlink families in use.
@@ -134,6 +141,8 @@ pub fn open(protocol: Protocol) -> io::Result<Box<dyn Datagrams>> {
         peeks,
         room: if is_small { small() } else { LARGE },
         full: 0,
+        last: usize::MAX,
+        come_small: is_small,
     }))
 }
 
@@ -146,6 +155,10 @@ struct KernelSocket {
     room: usize,
     /// How many datagrams in a row have nearly filled it.
     full: u32,
+    /// Bytes of the datagram before.
+    last: usize,
+    /// Those of a listing that began with a small one have all been small so far.
+    come_small: bool,
 }
 
 impl Datagrams for KernelSocket {
@@ -212,7 +225,25 @@ impl Datagrams for KernelSocket {
             }
             // Port 0 is the kernel; any process may send to our address.
             if sender.port_number() == 0 {
+                self.last = size;
                 return Ok(());
+            }
+        }
+    }
+
+    fn receive_more(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        if !self.come_small || self.last > burst::ROOM / 2 {
+            return self.receive(into);
+        }
+        loop {
+            match retry(|| burst::receive(&self.socket, into)) {
+                Ok(Burst::Some) => return Ok(()),
+                Ok(Burst::OfOthers) => {}
+                Ok(Burst::Cut) => {
+                    self.come_small = false;
+                    return Err(Errno::ENOBUFS.into());
+                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub mod bounded;
+mod burst;
 pub mod child;
 pub mod datagrams;
 pub mod entry;
@@ -59,6 +60,7 @@ pub use namespaces::Survey;
 pub use netlink::Conn;
 pub use netlink_error::{NetlinkError, Refusal};
 pub use netns::{Netns, NetnsError};
+pub use netns_talk::Kept;
 pub use privilege::Privilege;
 pub use sysfs::{Sysfs, SysfsError};
 

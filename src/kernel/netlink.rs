@@ -271,8 +271,14 @@ impl Conn {
         let mut state = Completeness::Whole;
         // A bad entry is remembered, and the answer read to its end: the socket is used again.
         let mut malformed = None;
+        let mut has_begun = false;
         loop {
-            match self.datagrams.receive(&mut self.buffer).map_err(lost) {
+            let received = match has_begun && request.is_dump() {
+                true => self.datagrams.receive_more(&mut self.buffer),
+                false => self.datagrams.receive(&mut self.buffer),
+            };
+            has_begun = true;
+            match received.map_err(lost) {
                 // A listing goes on, and the kernel begins no other before its end has been read.
                 Err(NetlinkError::Overrun) if request.is_dump() => {
                     state = Completeness::Overrun;

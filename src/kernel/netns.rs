@@ -195,11 +195,13 @@ impl Netns {
     /// The number that no other namespace has in one boot (`net_gen_cookie`,
     /// `net/core/net_namespace.c`); `None` before Linux 5.14, and for who may not enter it.
     pub fn cookie(&self) -> Option<u64> {
-        let read = || {
-            let socket = UnixDatagram::unbound().ok()?;
-            cookie_of(socket.as_fd())
-        };
-        *self.cookie.get_or_init(|| self.within(read).ok().flatten())
+        let read = || self.within(own_cookie).ok().flatten();
+        *self.cookie.get_or_init(read)
+    }
+
+    /// What a thread inside read.
+    pub(super) fn note(&self, cookie: Option<u64>) {
+        self.cookie.get_or_init(|| cookie);
     }
 
     /// Whether it is the one that was known by this inode and cookie. Inodes are given out again
@@ -249,6 +251,12 @@ impl AsFd for Netns {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// The cookie of the calling thread's namespace.
+pub(super) fn own_cookie() -> Option<u64> {
+    let socket = UnixDatagram::unbound().ok()?;
+    cookie_of(socket.as_fd())
 }
 
 /// `SO_NETNS_COOKIE` (`uapi/asm-generic/socket.h`): that of the namespace a socket was made in.

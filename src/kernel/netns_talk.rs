@@ -15,7 +15,7 @@ pub(super) struct Talks {
 
 /// A conversation between two uses of it.
 #[derive(Default)]
-struct Kept(Mutex<Option<Conn>>);
+pub struct Kept(Mutex<Option<Conn>>);
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,10 +28,35 @@ impl Kept {
         self.0.lock().ok()?.take()
     }
 
-    fn put(&self, conn: Conn) {
+    /// Keeps one for the next who speaks.
+    pub fn put(&self, conn: Conn) {
         if let Ok(mut kept) = self.0.lock() {
             *kept = Some(conn);
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().is_ok_and(|kept| kept.is_none())
+    }
+
+    /// Works over the socket that is kept, or one of the caller's namespace.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`]; that of the work is inside.
+    pub fn speak_here<T, E>(
+        &self,
+        host: &Host,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<Result<T, E>, NetlinkError> {
+        let mut conn = match self.take() {
+            Some(conn) => conn,
+            None => host.route()?,
+        };
+        let outcome = work(&mut conn);
+        if outcome.is_ok() {
+            self.put(conn);
+        }
+        Ok(outcome)
     }
 
     /// Works over the socket that is kept, or one that `open` makes.
@@ -58,6 +83,30 @@ impl Kept {
 }
 
 impl Netns {
+    /// Enters the namespace once for all that is asked of it later: opens the sockets that are wanted, and notes the
+    /// cookie. What fails here fails again where it is needed, and is told there.
+    pub fn prepare(&self, host: &Host, rdma: bool, route: bool) {
+        let rdma = rdma && self.talks().rdma.is_empty();
+        let route = route && self.talks().route.is_empty();
+        if !rdma && !route {
+            return;
+        }
+        let open = || {
+            let rdma = rdma.then(|| host.rdma().ok()).flatten();
+            let route = route.then(|| host.route().ok()).flatten();
+            (rdma, route, super::netns::own_cookie())
+        };
+        if let Ok((rdma, route, cookie)) = self.within(open) {
+            let talks = self.talks();
+            for (kept, conn) in [(&talks.rdma, rdma), (&talks.route, route)] {
+                if let Some(conn) = conn {
+                    kept.put(conn);
+                }
+            }
+            self.note(cookie);
+        }
+    }
+
     /// Speaks NETLINK_RDMA in the namespace. A socket stays where it was opened: the namespace is entered for the
     /// first conversation alone, which takes a thread and some thirty system calls. To move an RDMA device is nothing for
     /// this: the kernel wants the thread itself inside.

@@ -28,11 +28,17 @@ fn guessed(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Device>
     if !names.iter().any(|name| parts(name).is_some()) {
         return Ok(found);
     }
-    let first = host.rdma()?.first(&wire::dump(), Device::decode_address)?;
-    let Some(mut near) = first else {
+    let at_own = at_own_number(conn, &names[0])?;
+    let itself = at_own.as_ref().filter(|device| device.name == names[0]);
+    found.extend(itself.cloned());
+    let near = match at_own {
+        Some(device) => Some(device),
+        None => host.rdma()?.first(&wire::dump(), Device::decode_address)?,
+    };
+    let Some(mut near) = near else {
         return Ok(found);
     };
-    for name in names {
+    for name in names.iter().skip(found.len()) {
         match guess(conn, near, name)? {
             Some(device) => found.push(device.clone()),
             None => break,
@@ -40,6 +46,17 @@ fn guessed(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Device>
         near = found[found.len() - 1].clone();
     }
     Ok(found)
+}
+
+/// The device whose index is the number in this name, where it is called alike: so it is where one driver makes all
+/// devices. A listing takes a socket of its own.
+fn at_own_number(conn: &mut Conn, name: &str) -> Result<Option<Device>, RdmaError> {
+    let Some((stem, number)) = parts(name) else {
+        return Ok(None);
+    };
+    let device = device::with_index(conn, number)?;
+    let is_alike = |device: &Device| parts(&device.name).is_some_and(|(its, _)| its == stem);
+    Ok(device.filter(is_alike))
 }
 
 fn guess(conn: &mut Conn, near: Device, name: &str) -> Result<Option<Device>, RdmaError> {
@@ -130,6 +147,11 @@ mod tests {
 
     #[test]
     fn a_gap_is_stepped_over_and_what_is_out_of_order_is_listed() {
+        const FROM_0: &[(u32, &str)] =
+            &[(0, "mlx5_0"), (1, "mlx5_1"), (2, "mlx5_2"), (3, "mlx5_4")];
+        assert_eq!(found(FROM_0, &["mlx5_1"]), (vec![1], 0));
+        assert_eq!(found(FROM_0, &["mlx5_2", "mlx5_1"]), (vec![1, 2], 0));
+        assert_eq!(found(FROM_0, &["mlx5_4"]), (vec![3], 2));
         const GAP: &[(u32, &str)] = &[(3, "mlx5_0"), (5, "mlx5_3"), (6, "mlx5_4"), (7, "mlx5_5")];
         assert_eq!(found(GAP, &["mlx5_4"]), (vec![6], 1));
         const ANEW: &[(u32, &str)] = &[(3, "mlx5_0"), (4, "mlx5_2"), (9, "mlx5_1")];

@@ -67,7 +67,7 @@ pub fn apply(
 fn all(host: &Host, change: &Change, notes: &mut Vec<Note>) -> Result<(), ChangeError> {
     let outcome = match &change.way {
         Way::Uplink(uplink) => uplink.speak(host, |conn| {
-            let post = Some((conn, uplink));
+            let post = Some((conn, uplink.as_ref()));
             Hand { host, change, post }.all(notes)
         })?,
         Way::Ipoib | Way::Vendor => {
@@ -327,12 +327,13 @@ mod tests {
             },
             vf,
             layer: LinkLayer::InfiniBand,
-            way: Way::Uplink(Uplink {
+            way: Way::Uplink(Box::new(Uplink {
                 name: "ib0".to_owned(),
                 index: 3,
                 hardware: 32,
                 away: None,
-            }),
+                talk: Default::default(),
+            })),
             steps: [
                 VfSetting::NodeGuid(Guid::new(8)),
                 VfSetting::PortGuid(Guid::new(9)),

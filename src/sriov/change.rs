@@ -40,7 +40,7 @@ pub struct Change {
 #[derive(Debug)]
 pub enum Way {
     /// Over its network interface.
-    Uplink(Uplink),
+    Uplink(Box<Uplink>),
     /// Over its network interface, once the module that makes it is loaded.
     Ipoib,
     /// By the vendor's files.
@@ -184,7 +184,7 @@ pub(super) fn plan_after(
     }
     let is_ib = layer == LinkLayer::InfiniBand;
     let way = match (report.uplink, module) {
-        (Some(uplink), _) => Way::Uplink(uplink),
+        (Some(uplink), _) => Way::Uplink(Box::new(uplink)),
         (None, Module::Untried) if is_ib && ipoib::may_help(host) => Way::Ipoib,
         (None, _) if is_ib && vendor::has(host.sysfs(), pf.address, vf) => Way::Vendor,
         (None, module) => {

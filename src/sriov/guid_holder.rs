@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::known_guid;
 use super::link_layer::LinkLayer;
 use super::pf::{self, Pf, Vf};
 use super::report::{self, Report};
@@ -12,6 +13,9 @@ use crate::types::{Guid, PciAddr};
 use crate::wire::nldev::device::{self, Device};
 
 const CLASS: &str = "class/infiniband";
+
+/// With more RDMA devices than these, a listing of interfaces is cheaper than a look at the GID of each.
+const FEW: usize = 16;
 
 /// Who has a GUID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +49,18 @@ pub fn find(
         return None;
     }
     let own = among(pf, report, vf, guids);
-    own.or_else(|| elsewhere(host, pf, vf, guids))
-        .or_else(|| in_use(host, vf, guids))
+    own.or_else(|| {
+        let others = elsewhere(host, pf);
+        let mut others_have = others
+            .iter()
+            .filter_map(|(pf, report)| among(pf, report, vf, guids));
+        let found = others_have.next();
+        found.or_else(|| {
+            let others = others.iter().map(|(pf, report)| (pf, report));
+            let told: Vec<_> = others.chain([(pf, report)]).collect();
+            in_use(host, &told, vf, guids)
+        })
+    })
 }
 
 /// Those of `guids` that somebody has, and who, whatever their number at the price of one look
@@ -80,7 +94,7 @@ pub fn taken(
             taken.extend(guid.map(|guid| (guid, holder)));
         }
     }
-    taken.extend(devices(host, &has, &|function| {
+    taken.extend(devices(host, &[], &has, &|function| {
         function.is_some_and(|function| excused.contains(&function))
     }));
     taken
@@ -97,27 +111,34 @@ fn among(pf: &Pf, report: &Report, except: Vf, guids: &[Guid]) -> Option<(Guid, 
     })
 }
 
-fn elsewhere(host: &Host, pf: &Pf, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
-    let mut pfs = pf::others(host.sysfs(), Some(pf)).ok()?;
+/// The other PFs that speak InfiniBand and have VFs, with what they tell.
+fn elsewhere(host: &Host, pf: &Pf) -> Vec<(Pf, Report)> {
+    let mut pfs = pf::others(host.sysfs(), Some(pf)).unwrap_or_default();
     pfs.retain(|other| !other.vfs.is_empty());
-    let reports = report::of_all(host, &pfs).ok()?;
-    pfs.iter().zip(reports).find_map(|(pf, report)| {
-        let report = report.ok()?;
-        let is_ib = report.layer == Some(LinkLayer::InfiniBand);
-        is_ib.then(|| among(pf, &report, except, guids))?
-    })
+    let reports = report::of_all(host, &pfs).unwrap_or_default();
+    let pairs = pfs.into_iter().zip(reports);
+    pairs
+        .filter_map(|(pf, report)| Some((pf, report.ok()?)))
+        .filter(|(_, report)| report.layer == Some(LinkLayer::InfiniBand))
+        .collect()
 }
 
-fn in_use(host: &Host, except: Vf, guids: &[Guid]) -> Option<(Guid, Holder)> {
+fn in_use(
+    host: &Host,
+    told: &[(&Pf, &Report)],
+    except: Vf,
+    guids: &[Guid],
+) -> Option<(Guid, Holder)> {
     let has = |own| held(guids, own);
     let is_itself = |function| function == Some(except.address);
-    devices(host, &has, &is_itself).next()
+    devices(host, told, &has, &is_itself).next()
 }
 
 /// The RDMA devices of the namespace that sysfs belongs to, as far as `has` finds a GUID among
-/// theirs and whoever they are of is not `excused`.
+/// theirs and whoever they are of is not `excused`. `told` is what PFs tell of their VFs.
 fn devices<'a>(
     host: &'a Host,
+    told: &[(&Pf, &Report)],
     has: &'a dyn Fn([Option<Guid>; 2]) -> Option<Guid>,
     excused: &'a dyn Fn(Option<PciAddr>) -> bool,
 ) -> impl Iterator<Item = (Guid, Holder)> + 'a {
@@ -127,13 +148,20 @@ fn devices<'a>(
         true => BTreeMap::new(),
         false => node_guids(host),
     };
+    let known = match names.len() > FEW {
+        true => known_guid::ports(host, told, &listed),
+        false => BTreeMap::new(),
+    };
     names.into_iter().filter_map(move |name| {
         let node_guid = match listed.get(&name) {
             Some(guid) => *guid,
             None => vf_side::node_guid(sysfs, CLASS, &name),
         };
         let guid = has([node_guid, None]).or_else(|| {
-            let port = vf_side::port_guid(sysfs, CLASS, &name, FIRST_PORT);
+            let port = match known.get(&name) {
+                Some(port) => Some(*port),
+                None => vf_side::port_guid(sysfs, CLASS, &name, FIRST_PORT),
+            };
             has([port, None])
         })?;
         // Whose it is matters for the one that has the GUID, not for a hundred others.
@@ -162,7 +190,8 @@ fn held(wanted: &[Guid], has: [Option<Guid>; 2]) -> Option<Guid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::fake::Machine;
+    use crate::kernel::fake::{Answer, Machine};
+    use crate::wire::Request;
     use crate::wire::link::vf::Vf as Told;
 
     #[test]
@@ -234,5 +263,94 @@ mod tests {
             [(Guid::new(0x11), outside)]
         );
         assert_eq!(taken(&host, &BTreeSet::new(), &guids).len(), 2);
+    }
+
+    /// Twenty VFs, each with a device and an interface. What the PF tells of the second is news to its driver, the third
+    /// has an interface with another address, and of the fourth the PF tells no port GUID.
+    #[test]
+    fn a_guid_that_gid_0_alone_shows() {
+        const NODE: u64 = 0x100;
+        const PORT: u64 = 0x200;
+        const GID: u64 = 0x300;
+        let pf: PciAddr = "0000:01:00.0".parse().unwrap();
+        let vf = |index: u16| Vf {
+            index,
+            address: format!("0000:01:0{}.{}", 1 + index / 8, index % 8)
+                .parse()
+                .unwrap(),
+        };
+        let mut machine = Machine::new();
+        for index in 0..20 {
+            let (name, function) = (format!("mlx5_{index}"), vf(index).address);
+            let folder = format!("sys/devices/{function}/infiniband/{name}");
+            let gid = Guid::new(GID + u64::from(index)).quads();
+            machine = machine
+                .file(
+                    &format!("{folder}/ports/1/gids/0"),
+                    format!("fe80:0000:0000:0000:{gid}\n"),
+                )
+                .link(&format!("{folder}/device"), &format!("../../../{function}"))
+                .link(
+                    &format!("sys/class/infiniband/{name}"),
+                    &format!("../../devices/{function}/infiniband/{name}"),
+                );
+        }
+        let kernel = std::sync::Arc::new(move |kind: u16, _: &[u8]| {
+            let entries = (0..20).map(|index: u16| {
+                if kind == device::dump().kind() {
+                    let node = (NODE + u64::from(index)).to_ne_bytes();
+                    let entry = Request::new(0).u32(1, index.into());
+                    let entry = entry.text(2, &format!("mlx5_{index}"));
+                    return entry.u32(3, 1).bytes(6, &node).body().to_vec();
+                }
+                let mut fixed = [0; 16];
+                fixed[2] = 32;
+                fixed[4] = 1 + index as u8;
+                let port = match index {
+                    1 => 0x999,
+                    _ => PORT + u64::from(index),
+                };
+                let address = [&[0; 12][..], &port.to_be_bytes()].concat();
+                let link = Request::new(0).fixed(&fixed).bytes(1, &address);
+                let parent = match index {
+                    2 => "0000:09:00.0".to_owned(),
+                    _ => vf(index).address.to_string(),
+                };
+                link.text(56, &parent).body().to_vec()
+            });
+            Answer::Data(entries.collect())
+        });
+        let host = machine.host_with(kernel);
+        let pf = Pf {
+            address: pf,
+            total_vfs: 20,
+            vfs: (0..20).map(vf).collect(),
+        };
+        let told = |index: u16| Told {
+            index: index.into(),
+            node_guid: Some(Guid::new(NODE + u64::from(index))),
+            port_guid: match index {
+                3 => Some(Guid::new(0)),
+                _ => Some(Guid::new(PORT + u64::from(index))),
+            },
+            ..Told::default()
+        };
+        let report = Report {
+            layer: Some(LinkLayer::InfiniBand),
+            uplink: None,
+            told: (0..20).map(|index| (index, told(index))).collect(),
+            unproven: BTreeSet::from([4]),
+            gap: None,
+        };
+        let has = |guid: u64| {
+            let found = find(&host, &pf, &report, vf(0), &[Guid::new(guid)]);
+            found.is_some()
+        };
+        // Of these GID 0 is read.
+        assert_eq!([1, 2, 3, 4].map(|index| has(GID + index)), [true; 4]);
+        // Two tell the port GUIDs of the rest alike.
+        assert_eq!([5, 19].map(|index| has(GID + index)), [false; 2]);
+        assert_eq!([5, 19].map(|index| has(PORT + index)), [true; 2]);
+        assert_eq!([5, 19].map(|index| has(NODE + index)), [true; 2]);
     }
 }

@@ -13,6 +13,7 @@ pub mod giving;
 pub mod guid_holder;
 pub mod held;
 pub mod ipoib;
+mod known_guid;
 pub mod link_layer;
 pub mod lock;
 pub mod managers;

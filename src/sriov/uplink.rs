@@ -2,7 +2,9 @@
 
 use crate::kernel::namespaces::{self, Depth};
 use crate::kernel::netns_sysfs::NetnsSysfs;
-use crate::kernel::{Conn, Host, Namespace, NetlinkError, Netns, NetnsError, Sysfs, SysfsError};
+use crate::kernel::{
+    Conn, Host, Kept, Namespace, NetlinkError, Netns, NetnsError, Sysfs, SysfsError,
+};
 use crate::pci::function;
 use crate::types::PciAddr;
 use crate::wire::link::message::{Link, get};
@@ -18,6 +20,8 @@ pub struct Uplink {
     pub hardware: u16,
     /// The namespace it was moved to; `None` when it is in the caller's.
     pub away: Option<Away>,
+    /// How it was spoken to last, where it is in the caller's.
+    pub talk: Kept,
 }
 
 /// Another namespace than the caller's.
@@ -56,15 +60,14 @@ impl Uplink {
     ///
     /// # Errors
     /// [`UplinkError::Netns`], [`UplinkError::Netlink`] when there is no conversation.
-    pub fn speak<T: Send>(
+    pub fn speak<T: Send, E: Send>(
         &self,
         host: &Host,
-        work: impl FnOnce(&mut Conn) -> T + Send,
-    ) -> Result<T, UplinkError> {
-        let speak = || Ok(work(&mut host.route()?));
+        work: impl FnOnce(&mut Conn) -> Result<T, E> + Send,
+    ) -> Result<Result<T, E>, UplinkError> {
         match &self.away {
-            None => speak(),
-            Some(away) => away.netns.within(speak)?,
+            None => Ok(self.talk.speak_here(host, work)?),
+            Some(away) => away.netns.within(|| Ok(work(&mut host.route()?)))?,
         }
     }
 }
@@ -142,8 +145,13 @@ fn tree(host: &Host, namespace: &Namespace) -> Option<(Netns, NetnsSysfs)> {
 /// What `/sys` shows may belong to another namespace than the caller's (`nsenter -n` leaves it as
 /// it was): the kernel must have the same interface on the same function here.
 fn here(host: &Host, pf: PciAddr) -> Result<Option<Uplink>, UplinkError> {
-    for uplink in candidates(host.sysfs(), pf)? {
-        let link = match host.route()?.get(&get(uplink.index, false), Link::decode) {
+    let candidates = candidates(host.sysfs(), pf)?;
+    if candidates.is_empty() {
+        return Ok(None);
+    }
+    let mut conn = host.route()?;
+    for uplink in candidates {
+        let link = match conn.get(&get(uplink.index, false), Link::decode) {
             Err(NetlinkError::Refused(_)) => continue,
             other => other?,
         };
@@ -153,6 +161,7 @@ fn here(host: &Host, pf: PciAddr) -> Result<Option<Uplink>, UplinkError> {
             None => link.name == uplink.name,
         };
         if is_ours {
+            uplink.talk.put(conn);
             return Ok(Some(uplink));
         }
     }
@@ -178,6 +187,7 @@ fn candidates(sysfs: &Sysfs, pf: PciAddr) -> Result<Vec<Uplink>, SysfsError> {
             index,
             hardware: u16::try_from(hardware).unwrap_or_default(),
             away: None,
+            talk: Kept::default(),
         });
     }
     found.sort_by_key(|uplink| uplink.index);

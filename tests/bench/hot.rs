@@ -1,7 +1,8 @@
 //! Writes down which functions the CNI plugins run, for the linker to put together (`packaging/plugins.ld`).
 //!
 //! `CARGO_PROFILE_BENCH_STRIP=none cargo bench --bench hot` runs ADD, CHECK and DEL of both plugins in a guest of the lab
-//! with a breakpoint at each function, and writes the file anew. `nm` tells where functions begin.
+//! with a breakpoint at each function, and writes the file anew. `nm` tells where functions begin, and which object file of
+//! the C library one comes from: that has no section for each.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
     let patterns = in_order(&functions, &told);
     let mut text = HEAD.to_owned();
     for pattern in &patterns {
-        writeln!(text, "        *({pattern})").unwrap();
+        writeln!(text, "        {pattern}").unwrap();
     }
     fs::write(tree.join(LAYOUT), text + FOOT).unwrap();
     println!("{LAYOUT}: {} patterns", patterns.len());
@@ -79,34 +80,70 @@ fn main() -> ExitCode {
 type Functions = BTreeMap<u64, (String, u64)>;
 
 fn functions(table: &str) -> Functions {
+    let members = members();
     let lines = table.lines().filter_map(|line| {
         let words: Vec<&str> = line.split(' ').collect();
-        let [place, size, "t" | "T" | "W", name] = words[..] else {
+        let [place, size, "t" | "T" | "W" | "i", name] = words[..] else {
             return None;
         };
         let number = |word| u64::from_str_radix(word, 16).ok();
-        Some((number(place)?, (section(name)?, number(size)?)))
+        let pattern = section(name).or_else(|| members.get(name).cloned());
+        Some((number(place)?, (pattern?, number(size)?)))
     });
     lines.collect()
 }
 
-/// Without the hashes, which every change of a crate changes; the C library has no section for each function.
+/// Without the numbers of crates, which differ between machines. What is marked as cold is in `.text.unlikely.NAME`.
 fn section(name: &str) -> Option<String> {
-    if name.starts_with("_ZN") {
-        let hash = name.rfind("17h")?;
-        return Some(format!(".text.{}17h*", &name[..hash]));
+    if name == "main" {
+        return Some("*(.text.main)".to_owned());
     }
     let mut parts = name.strip_prefix("_R")?.split("Cs");
-    let mut pattern = format!(".text._R{}", parts.next()?);
+    let mut pattern = format!("*(.text*._R{}", parts.next()?);
     for part in parts {
         // A crate's number ends with `_`.
         pattern.push_str("Cs*_");
         pattern.push_str(part.split_once('_')?.1);
     }
-    Some(pattern + "*")
+    Some(pattern + "*)")
 }
 
-/// What one plugin alone runs on either side of what both do; last what stands for many functions of which few are run.
+/// The object files of the C library by the functions that one alone has.
+fn members() -> BTreeMap<String, String> {
+    let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for library in ["libc.a", "libm-*.a"] {
+        let script =
+            format!("nm -A --defined-only $(dirname $(cc -print-file-name=libc.a))/{library}");
+        let table = Command::new("sh").args(["-c", &script]).output();
+        let table = table.expect("sh is there").stdout;
+        for line in String::from_utf8_lossy(&table).lines() {
+            if let [place, _kind, name] = line.split(' ').collect::<Vec<_>>()[..]
+                && let Some(member) = place.split(':').nth(1)
+            {
+                let pattern = format!("*{library}:{}(.text .text.*)", of_any_processor(member));
+                members.entry(name.to_owned()).or_default().insert(pattern);
+            }
+        }
+    }
+    let alone = |(name, mut of): (String, BTreeSet<String>)| {
+        let first = of.pop_first().filter(|_| of.is_empty())?;
+        Some((name, first))
+    };
+    members.into_iter().filter_map(alone).collect()
+}
+
+/// `memmove-avx-unaligned-erms.o` is one of several, of which the processor decides: all of them.
+fn of_any_processor(member: &str) -> String {
+    for part in ["-sse", "-ssse", "-avx", "-evex"] {
+        if let Some((function, _)) = member.split_once(part) {
+            return format!("{function}-*.o");
+        }
+    }
+    member.to_owned()
+}
+
+/// What one plugin alone runs on either side of what both do, and behind that what stands for many functions of which few
+/// are run.
 fn in_order(functions: &Functions, told: &str) -> Vec<String> {
     let mut runs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let (mut hit, mut all) = (BTreeMap::new(), BTreeMap::new());
@@ -132,10 +169,11 @@ fn in_order(functions: &Functions, told: &str) -> Vec<String> {
         let few = all[pattern] > 2 * hit[pattern] + 400;
         let plugins = &runs[pattern];
         match (few, plugins.contains("rdma"), plugins.contains("ib-sriov")) {
-            (true, _, _) => 3,
             (false, true, false) => 0,
             (false, true, true) => 1,
-            (false, false, _) => 2,
+            (true, true, _) => 2,
+            (false, false, _) => 3,
+            (true, false, _) => 4,
         }
     };
     let mut patterns: Vec<&str> = runs.keys().copied().collect();
@@ -149,7 +187,7 @@ fn in_guest() {
          ln -s rdmactl /tmp/ours/rdma && ln -s rdmactl /tmp/ours/ib-sriov
          modprobe -a ib_core ib_uverbs && rdma system set netns exclusive
          insmod /lab/adapter/rdmalab.ko mode=ib vf_guids=1
-         for pf in /sys/bus/pci/drivers/mlx5_core/0000:*/sriov_numvfs; do echo 12 > $pf; done
+         for pf in /sys/bus/pci/drivers/mlx5_core/0000:*/sriov_numvfs; do echo 24 > $pf; done
          ip netns add pod",
     );
     let vf = fs::read_dir("/sys/bus/pci/drivers/mlx5_core")

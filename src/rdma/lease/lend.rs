@@ -40,6 +40,7 @@ impl Loan<'_> {
 /// [`LeaseError::NotRolledBack`].
 pub fn lend(host: &Host, home: &mut Conn, loan: &Loan<'_>) -> Result<Vec<Device>, LeaseError> {
     let store = Store::new(host);
+    loan.netns.prepare(host, true, false);
     for device in loan.devices() {
         naming::require_free(host, loan.netns, device, loan.naming)?;
     }
