@@ -14,6 +14,7 @@ use crate::plugins::char_devices::Policy;
 use crate::plugins::fault;
 use crate::plugins::logged::Logged;
 use crate::rdma::lease::{Attachment, locks};
+use crate::types::DeviceId;
 
 /// Takes the VF back from the container.
 ///
@@ -67,6 +68,9 @@ fn lost(
     attachment: &Attachment,
     netns: Option<&Netns>,
 ) -> Result<(), Failure> {
+    if let Some(function) = settings.device {
+        locks::clear_device(plugin.host, &DeviceId::Pci(function));
+    }
     let (Some(function), Some(netns)) = (settings.device, netns) else {
         plugin.log.info("nothing on record, nothing to bring home");
         return Ok(());

@@ -40,7 +40,10 @@ pub fn del(plugin: &mut Rdma<'_>, call: &Call, config: &Config<'_>) -> Result<()
     let id = id.or_else(|| by_address(&ends, &settings, config, &own));
     match (id, &ends.netns) {
         (Some(id), Some(_)) => ends.unrecorded(&id),
-        _ => {
+        (id, _) => {
+            if let Some(id) = id {
+                locks::clear_device(ends.plugin.host, &id);
+            }
             ends.plugin
                 .log
                 .info("nothing on record, nothing to bring home");

@@ -29,8 +29,16 @@ const GUIDS: &str = "/run/rdmactl/guid";
 /// # Errors
 /// [`LockError`].
 pub fn device(host: &Host, id: &DeviceId) -> Result<Lock, LockError> {
-    let path = format!("{DEVICES}/{id}.lock");
-    Lock::acquire(host, &path, DEVICE_LIMIT, Lifetime::Removed)
+    Lock::acquire(host, &device_path(id), DEVICE_LIMIT, Lifetime::Removed)
+}
+
+/// Removes what a killed ADD left of [`device()`], where nothing of it is on record and nobody works on the device.
+pub fn clear_device(host: &Host, id: &DeviceId) {
+    Lock::clear(host, &device_path(id));
+}
+
+fn device_path(id: &DeviceId) -> String {
+    format!("{DEVICES}/{id}.lock")
 }
 
 /// Tells that an ADD of this attachment is under way, as long as its process lives. `limit` is how

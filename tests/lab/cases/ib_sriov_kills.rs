@@ -18,6 +18,11 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .limit(120),
         exclusive("i1_add_again_after_a_kill", i1_add_again_after_a_kill).limit(120),
+        exclusive(
+            "killed_early_and_the_pod_dies",
+            killed_early_and_the_pod_dies,
+        )
+        .limit(120),
     ]
 }
 
@@ -83,4 +88,22 @@ fn i1_add_again_after_a_kill(lab: &Lab) {
         is_as_it_was(lab, 0, &before);
     }
     assert!(leaked > 0, "I1: it was never killed with the GUID set");
+}
+
+/// Nothing is on record yet, and nowhere is left to look: the files of locks go all the same.
+fn killed_early_and_the_pod_dies(lab: &Lab) {
+    let before = as_it_is(lab, 0);
+    let conf = config(&lab.vf(0));
+    let is_locked = || !pci::names("/run/rdmactl/device").is_empty();
+    let mut left = 0;
+    for n in 1..6 {
+        let _pod = lab.netns("pod");
+        assert_ne!(killed_at(lab, "ADD", &conf, "sendto", n).status, 0);
+        left += usize::from(is_locked());
+        lab.ip(&["netns", "delete", "pod"]).ok();
+        call(lab, "DEL", "", &conf).ok();
+        assert!(!is_locked(), "killed at sendto {n}");
+        is_as_it_was(lab, 0, &before);
+    }
+    assert!(left > 0, "it was never killed with the VF locked");
 }
