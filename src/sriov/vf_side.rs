@@ -4,11 +4,13 @@ use super::pf::Vf;
 use super::wish::Wish;
 use crate::kernel::{Sysfs, SysfsError};
 use crate::pci::function;
-use crate::types::{Guid, Mac};
+use crate::types::{Guid, IfName, Mac};
 use crate::wire::link::vf::Vf as Told;
 
 /// The ports of a channel adapter are counted from here (`rdma_start_port`, `rdma/ib_verbs.h`).
 pub(super) const FIRST_PORT: &str = "1";
+
+const INFINIBAND: &str = "infiniband";
 
 /// What hangs on a VF, in the namespace that sysfs belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -151,20 +153,19 @@ impl VfSide {
 /// # Errors
 /// [`SysfsError`]; a VF that is not there shows nothing.
 pub fn read(sysfs: &Sysfs, vf: Vf) -> Result<VfSide, SysfsError> {
-    let folder = function::folder(vf.address);
+    let folder = match sysfs.below(function::folder(vf.address)) {
+        Err(error) if error.is_absent() => return Ok(VfSide::default()),
+        other => other?,
+    };
     let Some(function) = function::read(sysfs, vf.address)? else {
         return Ok(VfSide::default());
     };
-    let names = sysfs.list_if_there(folder.join("infiniband"))?;
-    let devices = format!("bus/pci/devices/{}/infiniband", vf.address);
+    let names = folder.list_if_there(INFINIBAND)?.into_iter();
     Ok(VfSide {
         driver: function.driver,
         numa_node: function.numa_node,
-        rdma: names
-            .into_iter()
-            .map(|name| rdma(sysfs, &devices, name))
-            .collect(),
-        netdevs: netdevs(sysfs, vf)?,
+        rdma: names.map(|name| rdma(&folder, INFINIBAND, name)).collect(),
+        netdevs: netdevs(&folder)?,
     })
 }
 
@@ -174,17 +175,15 @@ pub fn read(sysfs: &Sysfs, vf: Vf) -> Result<VfSide, SysfsError> {
 /// # Errors
 /// As [`read`].
 pub fn identity(sysfs: &Sysfs, vf: Vf) -> Result<VfSide, SysfsError> {
-    let folder = function::folder(vf.address);
-    let driver = match sysfs.link_name(folder.join("driver")) {
-        Err(error) if error.is_absent() => None,
-        other => Some(other?),
+    let folder = match sysfs.below(function::folder(vf.address)) {
+        Err(error) if error.is_absent() => return Ok(VfSide::default()),
+        other => other?,
     };
-    let devices = folder.join("infiniband");
-    let names = sysfs.list_if_there(&devices)?;
-    let devices = devices.to_string_lossy();
+    let [driver] = folder.links_in("", ["driver"])?;
+    let names = folder.list_if_there(INFINIBAND)?;
     let rdma = |name: String| Rdma {
-        node_guid: node_guid(sysfs, &devices, &name),
-        port_guid: port_guid(sysfs, &devices, &name, FIRST_PORT),
+        node_guid: node_guid(&folder, INFINIBAND, &name),
+        port_guid: port_guid(&folder, INFINIBAND, &name, FIRST_PORT),
         port_state: None,
         name,
     };
@@ -192,18 +191,18 @@ pub fn identity(sysfs: &Sysfs, vf: Vf) -> Result<VfSide, SysfsError> {
         driver,
         numa_node: None,
         rdma: names.into_iter().map(rdma).collect(),
-        netdevs: netdevs(sysfs, vf)?,
+        netdevs: netdevs(&folder)?,
     })
 }
 
 /// The oldest first; which that is matters where there are several.
-fn netdevs(sysfs: &Sysfs, vf: Vf) -> Result<Vec<Netdev>, SysfsError> {
-    let folder = function::folder(vf.address).join("net");
-    let names = function::netdevs(sysfs, vf.address)?;
+fn netdevs(folder: &Sysfs) -> Result<Vec<Netdev>, SysfsError> {
+    let names = folder.list_if_there("net")?;
+    let names: Vec<IfName> = names.iter().filter_map(|name| name.parse().ok()).collect();
     let are_several = names.len() > 1;
     let mut netdevs: Vec<(u32, Netdev)> = Vec::new();
     for name in names {
-        let text = |file| sysfs.read(folder.join(name.as_str()).join(file)).ok();
+        let text = |file| folder.read(format!("net/{name}/{file}")).ok();
         let index = are_several.then(|| text("ifindex")).flatten();
         let index = index.and_then(|index| index.parse().ok());
         let mac = text("address").and_then(|mac| mac.parse().ok());

@@ -54,6 +54,25 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// What `work` takes of the time of this process.
+    pub fn of(work: impl FnOnce()) -> Self {
+        let (before, begun) = (spent(UsageWho::RUSAGE_SELF), Instant::now());
+        work();
+        let wall = begun.elapsed();
+        Self {
+            wall,
+            cpu: spent(UsageWho::RUSAGE_SELF) - before,
+        }
+    }
+
+    /// What is left of it without another; nothing where that took longer.
+    pub fn without(&self, other: &Self) -> Self {
+        Self {
+            wall: self.wall.saturating_sub(other.wall),
+            cpu: (self.cpu - other.cpu).max(0),
+        }
+    }
+
     fn wall(&self) -> f64 {
         self.wall.as_secs_f64() * 1e6
     }
@@ -69,20 +88,20 @@ fn once(command: Command) -> Cost {
 
 /// Runs a command that has to succeed.
 pub fn cost(mut command: Command, stdin: Stdio) -> Cost {
-    let before = children();
+    let before = spent(UsageWho::RUSAGE_CHILDREN);
     let begun = Instant::now();
     let status = command.stdin(stdin).stdout(Stdio::null()).status().unwrap();
     let wall = begun.elapsed();
     assert!(status.success(), "{command:?}: {status}");
     Cost {
         wall,
-        cpu: children() - before,
+        cpu: spent(UsageWho::RUSAGE_CHILDREN) - before,
     }
 }
 
-/// Microseconds of user and system time of all children so far.
-fn children() -> i64 {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+/// Microseconds of user and system time so far.
+fn spent(who: UsageWho) -> i64 {
+    let usage = getrusage(who).unwrap();
     usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
 }
 

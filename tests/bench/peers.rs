@@ -3,6 +3,7 @@
 //! `[PEERS=FOLDER] cargo bench --bench peers [-- RUNS]`: FOLDER has Go's `rdma` and `ib-sriov`, built static. The guest
 //! root has to be there (`tests/lab/roots 6.12 tools`). Before anything is measured, each of Go's has to have done what
 //! ours did: the same interface told, the same devices in the pod, the same VF settings, and all as before behind DEL.
+//! `ib-sriov` has the kernel bind the VF anew, which takes what it takes: the rest is told by itself.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -87,6 +88,7 @@ fn in_guest(runs: usize) {
 /// One plugin with one VF, the second of the first PF.
 struct Call {
     plugin: &'static str,
+    vf: String,
 }
 
 impl Call {
@@ -115,7 +117,8 @@ impl Call {
             )
             .unwrap();
         }
-        Self { plugin }
+        let vf = vf.to_owned();
+        Self { plugin, vf }
     }
 
     fn set(&self, command: &mut Command, verb: &str) {
@@ -223,7 +226,11 @@ impl Call {
             attachment(program);
         }
         let (mut adds, mut dels) = (Vec::new(), Vec::new());
+        let mut rebinds = Vec::new();
         for run in 0..runs {
+            if self.plugin == "ib-sriov" {
+                rebinds.push(self.rebound());
+            }
             // Neither is always the one behind the other.
             let (our, their) = if run % 2 == 0 {
                 let our = attachment(&ours);
@@ -238,9 +245,25 @@ impl Call {
         for (verb, pairs) in [("ADD", adds), ("DEL", dels)] {
             let name = format!("{} {verb} ({devices} devices)", self.plugin);
             report(&name, "Go", &pairs);
+            if self.plugin == "ib-sriov" {
+                let rest = pairs.iter().zip(&rebinds);
+                let rest = rest
+                    .map(|((ours, theirs), rebind)| (ours.without(rebind), theirs.without(rebind)));
+                let name = format!("{} {verb}, but the rebind", self.plugin);
+                report(&name, "Go", &rest.collect::<Vec<_>>());
+            }
         }
         self.memory(&ours);
         self.memory(theirs);
+    }
+
+    /// What the kernel does for a rebind: the VF's driver taken and given by two writes.
+    fn rebound(&self) -> Cost {
+        Cost::of(|| {
+            for verb in ["unbind", "bind"] {
+                fs::write(format!("/sys/bus/pci/drivers/mlx5_core/{verb}"), &self.vf).unwrap();
+            }
+        })
     }
 
     /// The largest memory of one ADD.
