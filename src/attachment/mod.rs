@@ -6,6 +6,7 @@ pub mod further_netdevs;
 pub mod home;
 pub mod name_trade;
 pub mod names;
+mod netdev_name;
 pub mod netdev_side;
 pub mod partition;
 pub mod rdma_side;

@@ -2,9 +2,8 @@
 
 use super::error::AttachError;
 use super::home;
-use super::record::VfRecord;
 use super::store::VfStore;
-use crate::kernel::{Conn, Host, state};
+use crate::kernel::{Conn, Host};
 use crate::pci::function;
 use crate::rdma::lease::naming::spare;
 use crate::rdma::{RdmaError, device};
@@ -54,13 +53,7 @@ pub fn clear(
     let Some(other) = function::of_member(host.sysfs(), "infiniband", name)? else {
         return Ok(None);
     };
-    let boot = state::boot_id(host)?;
-    let is_of = |record: &VfRecord| {
-        let is_now = record.lodging.as_ref().map(|lodging| &lodging.netns.boot) == boot.as_ref();
-        is_now && record.function == Some(other)
-    };
-    let entries = VfStore::new(host).all()?.into_iter();
-    let record = entries.filter_map(|entry| entry.record).find(is_of);
+    let record = VfStore::new(host).of_this_boot(host, other)?;
     let Some(record) = record.filter(|_| other != function) else {
         return Ok(None);
     };

@@ -1,10 +1,7 @@
 //! The interface of a VF: into the container under the name that was asked for, and home again.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
+use super::netdev_name;
 use super::record::Original;
-use super::store::VfStore;
 use crate::kernel::{Conn, Host, Netns};
 use crate::netdev::{NetdevError, interface, on_function};
 use crate::types::{IfName, PciAddr};
@@ -48,51 +45,6 @@ fn named_so(conn: &mut Conn, link: Link, name: &IfName) -> Result<Link, NetdevEr
     }
     interface::set_up(conn, &link, false)?;
     interface::rename(conn, &link, name)
-}
-
-/// How long another one that comes home may take to give a name away.
-const PATIENCE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// Of two VFs that come home at once each may have been given the name of the other, the lowest
-/// free one. An interface that has a name which is on record for another one makes way for that,
-/// and so gets its own. `None`: it has the name that it had.
-fn trade(
-    host: &Host,
-    home: &mut Conn,
-    link: &Link,
-    name: &IfName,
-) -> Result<Option<Link>, NetdevError> {
-    let awaited = VfStore::new(host).all().unwrap_or_default();
-    let is_awaited = awaited.iter().any(|entry| {
-        let theirs = entry
-            .record
-            .as_ref()
-            .and_then(|record| record.original.netdev.as_ref());
-        theirs.is_some_and(|theirs| theirs.as_str() == link.name)
-    });
-    let (Ok(former), Ok(aside)) = (link.name.parse(), format!("vfdev{}", link.index).parse())
-    else {
-        return Ok(None);
-    };
-    if !is_awaited {
-        return Ok(None);
-    }
-    let link = interface::rename(home, link, &aside)?;
-    let begun = Instant::now();
-    loop {
-        match interface::rename(home, &link, name) {
-            Err(NetdevError::NameTaken { .. }) if begun.elapsed() < PATIENCE => sleep(PAUSE),
-            Err(NetdevError::NameTaken { .. }) => break,
-            other => return other.map(Some),
-        }
-    }
-    // Nobody came for it.
-    match interface::rename(home, &link, &former) {
-        Ok(_) => Ok(None),
-        Err(NetdevError::NameTaken { .. }) => Ok(Some(link)),
-        Err(error) => Err(error),
-    }
 }
 
 /// How an interface came home.
@@ -167,18 +119,9 @@ pub fn restore(
     {
         let up = link.up;
         interface::set_up(home, &link, false)?;
-        match interface::rename(home, &link, name) {
-            Ok(renamed) => link = renamed,
-            Err(NetdevError::NameTaken { .. }) => match trade(host, home, &link, name)? {
-                Some(renamed) => {
-                    if renamed.name != name.as_str() {
-                        outcome = Homecoming::Kept(renamed.name.clone());
-                    }
-                    link = renamed;
-                }
-                None => outcome = Homecoming::Kept(link.name.clone()),
-            },
-            Err(error) => return Err(error),
+        link = netdev_name::restore(host, home, function, link, name)?;
+        if link.name != name.as_str() {
+            outcome = Homecoming::Kept(link.name.clone());
         }
         link.up = false;
         if up {

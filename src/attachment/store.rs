@@ -1,7 +1,7 @@
 //! `VfStore`: the folder of `ib-sriov`'s records, under the names that Go gives them.
 
 use super::record::VfRecord;
-use crate::kernel::state::{Folder, MAX_NAME};
+use crate::kernel::state::{self, Folder, MAX_NAME};
 use crate::kernel::{FileError, Host};
 use crate::rdma::lease::Attachment;
 use crate::types::PciAddr;
@@ -66,6 +66,25 @@ impl VfStore {
     pub fn all(&self) -> Result<Vec<Entry>, FileError> {
         let all = self.folder.all(VfRecord::decode)?.into_iter();
         Ok(all.map(|(name, record)| Entry { name, record }).collect())
+    }
+
+    /// The record of a function that is of this boot.
+    ///
+    /// # Errors
+    /// [`FileError`] when the folder cannot be listed.
+    pub fn of_this_boot(
+        &self,
+        host: &Host,
+        function: PciAddr,
+    ) -> Result<Option<VfRecord>, FileError> {
+        let boot = state::boot_id(host)?;
+        let is_of = |record: &VfRecord| {
+            let is_now =
+                record.lodging.as_ref().map(|lodging| &lodging.netns.boot) == boot.as_ref();
+            is_now && record.function == Some(function)
+        };
+        let records = self.all()?.into_iter().filter_map(|entry| entry.record);
+        Ok(records.into_iter().find(is_of))
     }
 
     /// The records of a function that are not this attachment's.

@@ -13,6 +13,9 @@ use crate::wire::link::message::Link;
 /// udev may rename it a moment later.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How often names are read anew that are not those of the function's interfaces any more.
+const TRIES: u32 = 10;
+
 /// The interface of a function in the caller's namespace, whose tree `sysfs` is.
 ///
 /// # Errors
@@ -23,6 +26,8 @@ pub fn here(conn: &mut Conn, sysfs: &Sysfs, address: PciAddr) -> Result<Option<L
 
 /// Every interface of a function in the caller's namespace, the main one first, children last.
 ///
+/// Between two questions an interface may be renamed, and another have its name.
+///
 /// # Errors
 /// [`NetdevError`].
 pub fn all_here(
@@ -30,12 +35,28 @@ pub fn all_here(
     sysfs: &Sysfs,
     address: PciAddr,
 ) -> Result<Vec<Link>, NetdevError> {
-    let mut found = Vec::new();
-    for name in names(sysfs, address)? {
-        found.extend(interface::named(conn, &name)?);
+    let mut tries = TRIES;
+    loop {
+        let mut found = Vec::new();
+        let mut is_whole = true;
+        for name in names(sysfs, address)? {
+            let link = interface::named(conn, &name)?;
+            let link = link.filter(|link| is_on(link, address));
+            is_whole &= link.is_some();
+            found.extend(link);
+        }
+        tries -= 1;
+        if is_whole || tries == 0 {
+            sort(&mut found);
+            return Ok(found);
+        }
     }
-    sort(&mut found);
-    Ok(found)
+}
+
+/// Where the kernel does not tell, as before 5.14, sysfs has told.
+fn is_on(link: &Link, address: PciAddr) -> bool {
+    let parent = link.parent.as_ref();
+    parent.is_none_or(|parent| *parent == address.to_string())
 }
 
 /// The interface of a function in another namespace.

@@ -26,6 +26,7 @@ pub fn del(plugin: &mut IbSriov<'_>, call: &Call, config: &Config<'_>) -> Result
     let store = VfStore::new(plugin.host);
     let netns = plugin.begin_del(call, settings.debug, trouble, store.folder());
     locks::clear_adding(plugin.host, &attachment);
+    locks::clear_names(plugin.host);
     let own = store.own(&attachment).unwrap_or_else(|error| {
         plugin.log.warn(fault::chain(&error));
         Vec::new()

@@ -21,6 +21,7 @@ const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";
 /// There while somebody waits for it; who shares it stands behind him.
 const TURN: &str = "/run/rdmactl/node.turn";
 const DEVICES: &str = "/run/rdmactl/device";
+const NAMES: &str = "/run/rdmactl/names.lock";
 const ADDING: &str = "/run/rdmactl/adding";
 const GUIDS: &str = "/run/rdmactl/guid";
 
@@ -76,12 +77,26 @@ pub fn clear_guid(host: &Host, guid: Guid) {
     Lock::clear(host, &guid_path(guid));
 }
 
+/// Keeps everybody else from giving interfaces at home their names back.
+///
+/// # Errors
+/// [`LockError`].
+pub fn names(host: &Host) -> Result<Lock, LockError> {
+    Lock::acquire(host, NAMES, DEVICE_LIMIT, Lifetime::Removed)
+}
+
+/// Removes what a killed DEL left of [`names()`].
+pub fn clear_names(host: &Host) {
+    Lock::clear(host, NAMES);
+}
+
 /// Removes the files of locks that nobody has any more.
 pub fn sweep(host: &Host) {
     for folder in [DEVICES, ADDING, GUIDS] {
         Lock::clear_all(host, folder);
     }
     Lock::clear(host, TURN);
+    clear_names(host);
 }
 
 /// Keeps everybody else on the node from moving a device: a move renumbers character devices.

@@ -58,6 +58,7 @@ const BOTH: Kind = Kind::IbSriov {
 
 /// Every mix of what pods are given.
 const MIXES: [Kind; 6] = [
+    Kind::Together,
     BOTH,
     Kind::IbSriov {
         guid: true,
@@ -72,7 +73,6 @@ const MIXES: [Kind; 6] = [
         isolation: false,
     },
     Kind::Rdma,
-    Kind::Together,
 ];
 
 impl fmt::Display for Kind {
