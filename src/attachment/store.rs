@@ -83,8 +83,20 @@ impl VfStore {
                 record.lodging.as_ref().map(|lodging| &lodging.netns.boot) == boot.as_ref();
             is_now && record.function == Some(function)
         };
-        let records = self.all()?.into_iter().filter_map(|entry| entry.record);
-        Ok(records.into_iter().find(is_of))
+        let mut records = self.that_mention(function)?.into_iter();
+        Ok(records.find_map(|entry| entry.record.filter(is_of)))
+    }
+
+    /// The records that may be of a function. With a hundred of them reading is cheap, and understanding is not.
+    fn that_mention(&self, function: PciAddr) -> Result<Vec<Entry>, FileError> {
+        let address = function.to_string();
+        let mentions = |bytes: &[u8]| {
+            let mut places = bytes.windows(address.len());
+            places.any(|place| place.eq_ignore_ascii_case(address.as_bytes()))
+        };
+        let decode = |bytes: &[u8]| mentions(bytes).then(|| VfRecord::decode(bytes)).flatten();
+        let all = self.folder.all(decode)?.into_iter();
+        Ok(all.map(|(name, record)| Entry { name, record }).collect())
     }
 
     /// The records of a function that are not this attachment's.
@@ -102,7 +114,11 @@ impl VfStore {
             record.is_some_and(|record| record.function == Some(function))
                 && !(names.contains(&entry.name) && is_own(record, attachment))
         };
-        Ok(self.all()?.into_iter().filter(is_other).collect())
+        Ok(self
+            .that_mention(function)?
+            .into_iter()
+            .filter(is_other)
+            .collect())
     }
 
     /// Writes a new record under the first name that is free; `None` when all are taken.

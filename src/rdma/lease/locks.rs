@@ -82,7 +82,7 @@ pub fn clear_guid(host: &Host, guid: Guid) {
 /// # Errors
 /// [`LockError`].
 pub fn names(host: &Host) -> Result<Lock, LockError> {
-    Lock::acquire(host, NAMES, DEVICE_LIMIT, Lifetime::Removed)
+    Lock::acquire(host, NAMES, NODE_LIMIT, Lifetime::Removed)
 }
 
 /// Removes what a killed DEL left of [`names()`].
