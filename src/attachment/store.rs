@@ -90,6 +90,8 @@ impl VfStore {
     /// The records that may be of a function. With a hundred of them reading is cheap, and understanding is not.
     fn that_mention(&self, function: PciAddr) -> Result<Vec<Entry>, FileError> {
         let address = function.to_string();
+        // Who wrote it may have left the domain 0000 out.
+        let (_, address) = address.split_once(':').unwrap_or_default();
         let mentions = |bytes: &[u8]| {
             let mut places = bytes.windows(address.len());
             places.any(|place| place.eq_ignore_ascii_case(address.as_bytes()))
@@ -215,6 +217,17 @@ mod tests {
         assert_eq!(store.all().unwrap().len(), 2);
         let own = store.own(&attachment("any", "c", "net1")).unwrap();
         assert!(own[0].record.is_some());
+        // However it is spelt.
+        let stranger = attachment("any", "x", "net1");
+        for (word, spelt) in [
+            ("0000:01:10.2", "01:10.2"),
+            ("0000:af:10.2", "0000:AF:10.2"),
+        ] {
+            let text = format!(r#"{{"deviceID":"{spelt}"}}"#);
+            let machine = Machine::new().file("var/lib/cni/ib-sriov/c-net1", text);
+            let others = VfStore::new(&machine.host()).of_others(word.parse().unwrap(), &stranger);
+            assert_eq!(others.unwrap().len(), 1, "{spelt}");
+        }
         let garbage = store.own(&attachment("any", "d", "net1")).unwrap();
         assert_eq!(garbage[0].record, None);
         let long = attachment("n", &"c".repeat(300), "net1");
