@@ -1,9 +1,10 @@
 //! Both plugins in a guest of the lab: system calls of each verb, and, beside Go's, time and memory.
 //!
-//! `[PEERS=FOLDER] cargo bench --bench peers [-- RUNS]`: FOLDER has Go's `rdma` and `ib-sriov`, built static. The guest
-//! root has to be there (`tests/lab/roots 6.12 tools`). Before anything is measured, each of Go's has to have done what
-//! ours did: the same interface told, the same devices in the pod, the same VF settings, and all as before behind DEL.
-//! `ib-sriov` has the kernel bind the VF anew, which takes what it takes: the rest is told by itself.
+//! `[PEERS=FOLDER] cargo bench --bench peers [-- RUNS [count]]`: FOLDER has Go's `rdma` and `ib-sriov`, built static; with
+//! `count` the guest's clock counts instructions, which are the same on a busy machine. The guest root has to be there
+//! (`tests/lab/roots 6.12 tools`). Before anything is measured, each of Go's has to have done what ours did: the same
+//! interface told, the same devices in the pod, the same VF settings, and all as before behind DEL. `ib-sriov` has the
+//! kernel bind the VF anew, which takes what it takes: the rest is told by itself.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -36,12 +37,12 @@ fn main() -> ExitCode {
     match words.first().map(String::as_str) {
         Some("--in-guest") => in_guest(runs),
         Some("--memory") => memory(&words[1..]),
-        _ => return on_host(runs),
+        _ => return on_host(runs, words.iter().any(|word| word == "count")),
     }
     ExitCode::SUCCESS
 }
 
-fn on_host(runs: usize) -> ExitCode {
+fn on_host(runs: usize, counts: bool) -> ExitCode {
     let mut shares = Vec::new();
     match std::env::var("PEERS") {
         Ok(folder) if Path::new(&folder).join("rdma").exists() => {
@@ -52,7 +53,11 @@ fn on_host(runs: usize) -> ExitCode {
             "skipped beside Go's plugins: PEERS=FOLDER would say where rdma and ib-sriov are"
         ),
     }
-    boot::into_guest("rdmactl", "--cpus 1 --time-limit 900", &shares, &[runs])
+    let options = match counts {
+        true => "--cpus 1 --time-limit 900 --accel count",
+        false => "--cpus 1 --time-limit 900",
+    };
+    boot::into_guest("rdmactl", options, &shares, &[runs])
 }
 
 fn in_guest(runs: usize) {

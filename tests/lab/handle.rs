@@ -110,8 +110,8 @@ impl Lab {
             if found {
                 return made;
             }
-            // The number is free only when the kernel has cleared the old one away.
-            sleep(Duration::from_millis(20));
+            // The number is free only when the kernel has cleared the old one away, on a busy machine a while later.
+            sleep(Duration::from_millis(10 * (n + 1)));
         }
         panic!("no new namespace has the number {inode}");
     }
