@@ -48,15 +48,11 @@ impl Kept {
         host: &Host,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<Result<T, E>, NetlinkError> {
-        let mut conn = match self.take() {
+        let conn = match self.take() {
             Some(conn) => conn,
             None => host.route()?,
         };
-        let outcome = work(&mut conn);
-        if outcome.is_ok() {
-            self.put(conn);
-        }
-        Ok(outcome)
+        Ok(self.over(conn, work))
     }
 
     /// Works over the socket that is kept, or one that `open` makes.
@@ -69,16 +65,23 @@ impl Kept {
             Some(conn) => Ok(conn),
             None => open()?,
         };
-        let mut conn = match opened {
-            Ok(conn) => conn,
-            Err(error) => return Ok(Err(error.into())),
-        };
+        match opened {
+            Ok(conn) => Ok(self.over(conn, work)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    fn over<T, E>(
+        &self,
+        mut conn: Conn,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
         let outcome = work(&mut conn);
         // After a failure nobody knows what is still to come over it.
         if outcome.is_ok() {
             self.put(conn);
         }
-        Ok(outcome)
+        outcome
     }
 }
 

@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::thread::{self, Builder};
 
 /// Does `work` on each, and returns what came of them in their order. What the system has no thread for is done by the
-/// caller, behind the first, which always is: a limit on tasks makes it slower and changes nothing.
+/// caller, behind the first, which always is.
 pub fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let Some((first, others)) = all.split_first() else {
         return Vec::new();

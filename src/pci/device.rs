@@ -37,13 +37,10 @@ pub fn rdma_names(sysfs: &Sysfs, id: &DeviceId) -> Result<Vec<String>, SysfsErro
 /// # Errors
 /// [`SysfsError`].
 pub fn presence(sysfs: &Sysfs, id: &DeviceId) -> Result<Presence, SysfsError> {
-    let folder = folder(id);
-    if !sysfs.exists(&folder) {
-        return Ok(Presence::Absent);
-    }
-    match sysfs.link_name(folder.join("driver")) {
-        Ok(driver) => Ok(Presence::Bound(driver)),
-        Err(error) if error.is_absent() => Ok(Presence::Unbound),
+    match sysfs.links_in(folder(id), ["driver"]) {
+        Ok([Some(driver)]) => Ok(Presence::Bound(driver)),
+        Ok([None]) => Ok(Presence::Unbound),
+        Err(error) if error.is_absent() => Ok(Presence::Absent),
         Err(error) => Err(error),
     }
 }

@@ -44,12 +44,19 @@ pub fn place(sysfs: &Sysfs, driver: &DriverName) -> Result<PathBuf, DriverError>
 /// as `vfio-pci`, is named in `driver_override` meanwhile. Nothing of that stays. A
 /// `driver_override` that somebody left is cleared first.
 pub struct Offer<'a> {
+    whose: Whose<'a>,
+    file: PathBuf,
+    admission: Admission<'a>,
+}
+
+/// Of which VF and driver an offer is.
+#[derive(Clone, Copy)]
+struct Whose<'a> {
     host: &'a Host,
     address: PciAddr,
     pf: PciAddr,
     driver: Option<&'a DriverName>,
-    file: PathBuf,
-    admission: Admission<'a>,
+    /// For each write.
     limit: Duration,
 }
 
@@ -69,41 +76,34 @@ impl<'a> Offer<'a> {
             Some(driver) => place(host.sysfs(), driver)?.join("bind"),
             None => "bus/pci/drivers_probe".into(),
         };
-        Ok(Self {
+        let whose = Whose {
             host,
             address,
             pf,
             driver,
+            limit,
+        };
+        Ok(Self {
+            whose,
             file,
             admission: Admission::of(host, address, pf, driver, limit)?,
-            limit,
         })
     }
 
     /// Has the kernel ask the driver, which takes as long as that takes to start.
     pub fn make(self) -> Offered<'a> {
-        let value = self.address.to_string();
-        let written = bounded::write(self.host.sysfs(), &self.file, &value, self.limit);
+        let whose = self.whose;
+        let value = whose.address.to_string();
+        let written = bounded::write(whose.host.sysfs(), &self.file, &value, whose.limit);
         drop(self.admission);
-        Offered {
-            host: self.host,
-            address: self.address,
-            pf: self.pf,
-            driver: self.driver,
-            limit: self.limit,
-            written,
-        }
+        Offered { whose, written }
     }
 }
 
 /// A function that was offered, and what the kernel said.
 #[must_use = "what the kernel says is not the whole of it"]
 pub struct Offered<'a> {
-    host: &'a Host,
-    address: PciAddr,
-    pf: PciAddr,
-    driver: Option<&'a DriverName>,
-    limit: Duration,
+    whose: Whose<'a>,
     written: Result<(), BoundedError>,
 }
 
@@ -115,7 +115,13 @@ impl Offered<'_> {
     /// # Errors
     /// [`DriverError`].
     pub fn judged(self, likely: impl FnOnce() -> Option<DriverName>) -> Result<(), DriverError> {
-        let (host, address) = (self.host, self.address);
+        let Whose {
+            host,
+            address,
+            pf,
+            driver,
+            limit,
+        } = self.whose;
         let errno = match self.written {
             Ok(()) => None,
             Err(error) => match error.errno() {
@@ -124,7 +130,7 @@ impl Offered<'_> {
             },
         };
         let now = bound(host.sysfs(), address)?;
-        if let Some(driver) = self.driver {
+        if let Some(driver) = driver {
             return judged(address, driver, now, errno);
         }
         // Whatever it answers, the link tells: up to 7.3 it does not pass a driver's refusal on.
@@ -135,7 +141,7 @@ impl Offered<'_> {
         let Some(likely) = likely() else {
             return Err(none);
         };
-        match bind(host, address, self.pf, &likely, self.limit) {
+        match bind(host, address, pf, &likely, limit) {
             Err(DriverError::NotForIt { .. } | DriverError::NoSuchDriver { .. }) => Err(none),
             other => other,
         }

@@ -3,8 +3,9 @@
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// A driver that is done by then has not waited for firmware, which takes it twice as long at least. Several of those at once are in each other's way, and
-/// get the numbers of their RDMA devices and interfaces by chance; one after the other they get them in order.
+/// A driver that is done by then has not waited for firmware, which takes it twice as long at least. Several of those at
+/// once are in each other's way, and get the numbers of their RDMA devices and interfaces by chance; one after the other
+/// they get them in order.
 const QUICK: Duration = Duration::from_millis(25);
 
 /// Drivers that wait overtake one another less with this much between them, which leaves as many at work at once as
