@@ -10,6 +10,8 @@ mod devices;
 mod batch;
 #[path = "cli/change.rs"]
 mod change;
+#[path = "cli/process.rs"]
+mod process;
 #[path = "cli/show.rs"]
 mod show;
 #[path = "cli/words.rs"]

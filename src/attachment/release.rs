@@ -75,6 +75,9 @@ impl Release<'_> {
                 return outcome;
             }
         };
+        if let Some(netns) = self.netns {
+            netns.prepare(self.host, self.record.wanted.isolation, true);
+        }
         let netns = self.lodging();
         let netns = netns.as_ref().or(self.netns);
         if let Some(wanted) = &self.record.wanted.partition

@@ -38,6 +38,7 @@ pub mod open_files;
 pub mod owner;
 pub mod pidfd;
 pub mod privilege;
+pub mod process;
 pub mod procfs;
 pub mod program;
 mod scribe;

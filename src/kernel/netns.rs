@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use nix::errno::Errno;
@@ -89,14 +89,20 @@ fn source_text(error: &io::Error) -> &'static str {
         .map_or("not usable", |raw| Errno::from_raw(raw).desc())
 }
 
+/// What is found out of a namespace once, and shared by all who have it open.
+#[derive(Debug, Default)]
+struct Known {
+    cookie: OnceLock<Option<u64>>,
+    talks: Talks,
+}
+
 /// An open network namespace.
 #[derive(Debug)]
 pub struct Netns {
     file: OwnedFd,
     id: NetnsId,
-    cookie: OnceLock<Option<u64>>,
     word: String,
-    talks: Box<Talks>,
+    known: Arc<Known>,
 }
 
 impl Netns {
@@ -163,9 +169,8 @@ impl Netns {
         Ok(Self {
             file,
             id: NetnsId(inode),
-            cookie: OnceLock::new(),
             word: word.to_owned(),
-            talks: Box::default(),
+            known: Arc::default(),
         })
     }
 
@@ -181,9 +186,8 @@ impl Netns {
         Ok(Self {
             file,
             id: self.id,
-            cookie: self.cookie.clone(),
             word: self.word.clone(),
-            talks: Box::default(),
+            known: Arc::clone(&self.known),
         })
     }
 
@@ -196,12 +200,12 @@ impl Netns {
     /// `net/core/net_namespace.c`); `None` before Linux 5.14, and for who may not enter it.
     pub fn cookie(&self) -> Option<u64> {
         let read = || self.within(own_cookie).ok().flatten();
-        *self.cookie.get_or_init(read)
+        *self.known.cookie.get_or_init(read)
     }
 
     /// What a thread inside read.
     pub(super) fn note(&self, cookie: Option<u64>) {
-        self.cookie.get_or_init(|| cookie);
+        self.known.cookie.get_or_init(|| cookie);
     }
 
     /// Whether it is the one that was known by this inode and cookie. Inodes are given out again
@@ -216,7 +220,7 @@ impl Netns {
     }
 
     pub(super) fn talks(&self) -> &Talks {
-        &self.talks
+        &self.known.talks
     }
 
     /// Runs `work` on a thread of its own that enters the namespace, works and ends; the caller's

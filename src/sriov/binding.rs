@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::pf::{Pf, Vf};
-use crate::kernel::{Host, Sysfs, SysfsError};
+use crate::kernel::{Host, Sysfs, SysfsError, bounded};
 use crate::pci::admission::pinned;
 use crate::pci::driver::{self, Offer, Offered};
 use crate::pci::driver_error::DriverError;
@@ -144,6 +144,8 @@ impl<'a> Job<'a> {
             // Before anything is taken away.
             driver::place(self.host.sysfs(), driver)?;
         }
+        // One child for both writes.
+        let _kept = bounded::keep(self.host.sysfs());
         let before = self.unbind()?;
         let Err(cause) = self.start(driver) else {
             return Ok(());

@@ -137,7 +137,8 @@ pub fn fetch(
     };
     // Only a thread inside may move it, whatever socket it has (`rdma_dev_change_netns` compares with
     // `current->nsproxy->net_ns`, drivers/infiniband/core/nldev.c).
-    let left = netns.within(|| leave(&mut host.rdma()?, device, &target, host_name))??;
+    let leave = |conn: &mut Conn| leave(conn, device, &target, host_name);
+    let left = netns.within(|| netns.over_rdma(host, leave))???;
     drop(lock);
     if !left {
         return Ok(None);

@@ -63,6 +63,9 @@ impl Search<'_> {
         if let Some(device) = self.at_home(home, lodging)? {
             return Ok(Place::Home(device));
         }
+        if let Some(netns) = self.netns {
+            netns.prepare(self.host, true, false);
+        }
         let stranger = |netns: &Netns| lodging.is_some_and(|lodging| !lodging.netns.is(netns));
         if let Some(netns) = self.netns.filter(|netns| !stranger(netns))
             && (lodging.is_some() || !self.is_claimed()?)
