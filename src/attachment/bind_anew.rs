@@ -9,6 +9,7 @@ use crate::netdev::on_function;
 use crate::pci::admission::keeps_drivers_away;
 use crate::pci::device::rdma_names;
 use crate::rdma::lease::locks;
+use crate::rdma::newest;
 use crate::sriov::binding::Job;
 use crate::sriov::pf::{Pf, Vf};
 use crate::types::DeviceId;
@@ -84,9 +85,10 @@ pub fn bind_anew(
         drop(lock);
         lock = had(locks::node(host))?;
     }
-    let devices = name_trade::restore(host, &mut home::conn(host)?, function, names);
+    let devices = name_trade::restore(host, &mut home::conn(host)?, function, names)?;
+    newest::note(host, &devices);
     drop(lock);
-    devices
+    Ok(devices)
 }
 
 /// No lock can be had on a read-only disk: that must not keep a VF.

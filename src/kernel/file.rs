@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::libc;
@@ -125,6 +125,19 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> 
         let _ = fs::remove_file(&temporary);
         fail(error)
     })
+}
+
+/// Writes over the beginning of a file that is there, and stays what it is to those who lock it.
+///
+/// # Errors
+/// [`FileError`], absence among them; `content` may be there in part then.
+pub fn overwrite(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let mut how = OpenOptions::new();
+    how.write(true).custom_flags(libc::O_NOFOLLOW);
+    let written = how
+        .open(path)
+        .and_then(|file| file.write_all_at(content, 0));
+    written.map_err(|source| FileError::new("write", path, source))
 }
 
 fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {

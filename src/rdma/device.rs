@@ -73,19 +73,27 @@ const MOST_LISTINGS: u32 = 16;
 /// # Errors
 /// Those of [`list`].
 pub fn shown(conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
+    let is_wanted = |device: &Device| names.contains(&device.name);
+    let mut devices = all_with(conn, names)?;
+    devices.retain(is_wanted);
+    Ok(devices)
+}
+
+/// As [`shown`], and all that were listed with them.
+///
+/// # Errors
+/// Those of [`list`].
+pub fn all_with(conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
     let mut before = None;
     let mut listings = 0;
     loop {
         let devices = list(conn)?;
         listings += 1;
         let indexes: Vec<u32> = devices.iter().map(|device| device.index).collect();
-        let found: Vec<Device> = devices
-            .into_iter()
-            .filter(|device| names.contains(&device.name))
-            .collect();
-        let is_sure = found.len() >= names.len() || before.as_ref() == Some(&indexes);
+        let found = devices.iter().filter(|device| names.contains(&device.name));
+        let is_sure = found.count() >= names.len() || before.as_ref() == Some(&indexes);
         if is_sure || listings == MOST_LISTINGS {
-            return Ok(found);
+            return Ok(devices);
         }
         before = Some(indexes);
     }

@@ -11,6 +11,7 @@ pub mod link;
 pub mod listing;
 pub mod mode;
 pub mod monitor;
+pub mod newest;
 pub mod numbered;
 pub mod persist;
 pub mod removal;

@@ -1,23 +1,35 @@
-//! Devices by names with a number, found without a listing: where one is, the others are not far.
+//! Devices by their names, found without a listing: by their numbers, and from the newest one on.
 
-use super::{RdmaError, device};
+use super::{RdmaError, device, newest};
 use crate::kernel::{Conn, Host};
+use crate::wire::Request;
 use crate::wire::nldev::device::{self as wire, Device};
 
 /// How often a place is guessed before all devices are listed.
 const GUESSES: u32 = 3;
 
+/// So many places are looked at in one go, and so often.
+const AT_ONCE: u32 = 16;
+const ROUNDS: u32 = 8;
+
 /// As [`device::shown`], by index, and where names were given in the order of indices, as drivers give them when a host
-/// starts, with a handful of calls: a listing takes one call for each device of the machine (`_nldev_get_dumpit` of
-/// `drivers/infiniband/core/nldev.c` sends each in a datagram of its own). `conn` belongs to the namespace of the calling
-/// thread. The kernel is asked for the name at each place that is tried: a guess may miss, and never takes another device.
+/// starts, with a handful of calls. Drivers that were bound anew have made the newest devices: these are looked at from the
+/// newest one on that is known. For each device of a listing the kernel walks past all before it (`ib_enum_all_devs`,
+/// `drivers/infiniband/core/device.c`), so that one of 121 takes as long as 300 questions. `conn` belongs to the namespace
+/// of the calling thread. The kernel is asked for the name at each place that is tried: a guess may miss, and never takes
+/// another device.
 ///
 /// # Errors
 /// As [`device::shown`].
 pub fn shown(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
     let mut found = guessed(host, conn, names)?;
     if found.len() < names.len() {
-        found = device::shown(conn, names)?;
+        found = from_newest(host, conn, names)?;
+    }
+    if found.len() < names.len() {
+        found = device::all_with(conn, names)?;
+        newest::note(host, &found);
+        found.retain(|device| names.contains(&device.name));
     }
     found.sort_by_key(|device| device.index);
     Ok(found)
@@ -44,6 +56,35 @@ fn guessed(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Device>
             None => break,
         }
         near = found[found.len() - 1].clone();
+    }
+    Ok(found)
+}
+
+/// The next one behind the newest device that is known, which a driver that was bound since has made; else those before
+/// and behind it, the nearest first.
+fn from_newest(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
+    let mut found: Vec<Device> = Vec::with_capacity(names.len());
+    let Some(newest) = newest::read(host) else {
+        return Ok(found);
+    };
+    let next = newest.saturating_add(1);
+    let before = (0..ROUNDS).map(|round| {
+        let end = next.saturating_sub(round * AT_ONCE);
+        end.saturating_sub(AT_ONCE)..end
+    });
+    let just_made = next..next.saturating_add(names.len() as u32);
+    let behind = just_made.end..just_made.end.saturating_add(AT_ONCE);
+    let mut places = [just_made].into_iter().chain(before).collect::<Vec<_>>();
+    places.insert(2, behind);
+    for places in places.into_iter().filter(|places| !places.is_empty()) {
+        let questions: Vec<Request> = places.map(wire::get).collect();
+        let answers = conn.get_all(&questions, Device::decode)?;
+        // Nothing is there, or nothing that is seen from here.
+        let there = answers.into_iter().flatten();
+        found.extend(there.filter(|device| names.contains(&device.name)));
+        if found.len() >= names.len() {
+            break;
+        }
     }
     Ok(found)
 }
@@ -121,8 +162,15 @@ mod tests {
 
     /// The indices found, and how many listings were begun.
     fn found(devices: &'static [(u32, &'static str)], names: &[&str]) -> (Vec<u32>, u32) {
+        found_on(&Machine::new(), devices, names)
+    }
+
+    fn found_on(
+        machine: &Machine,
+        devices: &'static [(u32, &'static str)],
+        names: &[&str],
+    ) -> (Vec<u32>, u32) {
         let listings = Arc::default();
-        let machine = Machine::new();
         let host = machine.host_with(kernel(devices, &listings));
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let found = shown(&host, &mut host.rdma().unwrap(), &names).unwrap();
@@ -162,6 +210,43 @@ mod tests {
         // Two listings of the same devices are believed.
         assert_eq!(found(OTHERS, &["rxe7"]), (vec![], 3));
         assert_eq!(found(&[], &["rxe7"]), (vec![], 3));
+    }
+
+    #[test]
+    fn what_was_made_since_is_looked_for_from_the_newest_on() {
+        const FILE: &str = "var/run/cni/ib-sriov/cni.lock";
+        // Of two that were bound anew one is away.
+        const ANEW: &[(u32, &str)] = &[
+            (0, "mlx5_0"),
+            (400, "mlx5_2"),
+            (481, "mlx5_3"),
+            (500, "mlx5_1"),
+            (501, "mlx5_4"),
+            (510, "mlx5_5"),
+        ];
+        let machine = Machine::new().file(FILE, "");
+        let found = |names: &[&str]| found_on(&machine, ANEW, names);
+        // All are listed once, and what was the newest then is known.
+        assert_eq!(found(&["mlx5_1"]), (vec![500], 2));
+        assert_eq!(machine.read(FILE).trim(), "510");
+        assert_eq!(found(&["mlx5_1"]), (vec![500], 1));
+        assert_eq!(found(&["mlx5_4", "mlx5_3"]), (vec![481, 501], 1));
+        assert_eq!(found(&["mlx5_2"]), (vec![400], 1));
+        // Somebody else has bound drivers since, or the number is wrong.
+        for (newest, listings) in [
+            ("509", 1),
+            ("500", 1),
+            ("493", 1),
+            ("492", 2),
+            ("9", 2),
+            ("?", 2),
+        ] {
+            let machine = Machine::new().file(FILE, newest);
+            let found = found_on(&machine, ANEW, &["mlx5_5"]);
+            assert_eq!(found, (vec![510], listings), "{newest}");
+        }
+        let machine = Machine::new().file(FILE, "4294967295");
+        assert_eq!(found_on(&machine, ANEW, &["mlx5_5"]), (vec![510], 2));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub const NODE_LIMIT: Patience = Patience {
 };
 
 /// The file that Go's `ib-sriov` locks around its whole work.
-const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";
+pub(in crate::rdma) const NODE: &str = "/var/run/cni/ib-sriov/cni.lock";
 /// There while somebody waits for it; who shares it stands behind him.
 const TURN: &str = "/run/rdmactl/node.turn";
 const DEVICES: &str = "/run/rdmactl/device";
