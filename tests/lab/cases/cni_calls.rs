@@ -19,6 +19,13 @@ pub(crate) fn cases() -> Vec<Case> {
             .may_change(&["folder /"])
             .limit(120)
             .only(&["6.12"], "the calls are ours"),
+        case("rdma_bound_anew_among_121_devices", rdma_bound_anew)
+            .exclusive()
+            .pf("nvme")
+            .vfs(120)
+            .may_change(&["folder /", "rdma device"])
+            .limit(120)
+            .only(&["6.12"], "the calls are ours"),
     ]
 }
 
@@ -39,6 +46,32 @@ fn calls(lab: &Lab, verb: &str, vf: &str) -> String {
     let trace = fs::read_to_string(TRACE).expect("strace wrote it");
     fs::remove_file(TRACE).expect("it is ours");
     trace
+}
+
+/// A driver that is bound anew makes the newest device, whose index its name does not tell: after one listing it is known
+/// which was the newest, and the next ones are found from there.
+fn rdma_bound_anew(lab: &Lab) {
+    let _pod = lab.netns("pod");
+    let listings = |vf: &str| {
+        let trace = calls(lab, "ADD", vf);
+        calls(lab, "DEL", vf);
+        // The first entry of a listing may be asked for, by a call of another name.
+        trace.matches("recvmmsg(").count()
+    };
+    // The node's lock, in which it is noted, is there from the first ADD on.
+    assert_eq!(listings(&lab.vf(0)), 0);
+    for index in [40, 7, 99] {
+        let vf = lab.vf(index);
+        let driver = "/sys/bus/pci/drivers/mlx5_core";
+        lab.sh(&format!(
+            "echo {vf} > {driver}/unbind; echo {vf} > {driver}/bind"
+        ))
+        .ok();
+    }
+    assert!(listings(&lab.vf(7)) > 0, "nothing told where it is");
+    for index in [7, 40, 99, 40, 0] {
+        assert_eq!(listings(&lab.vf(index)), 0, "VF {index}");
+    }
 }
 
 /// A listing is a call for each device. Without one, the last VF costs as much as the first.
