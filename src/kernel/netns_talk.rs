@@ -111,7 +111,7 @@ impl Netns {
     }
 
     /// Speaks NETLINK_RDMA in the namespace. A socket stays where it was opened: the namespace is entered for the
-    /// first conversation alone, which takes a thread and some thirty system calls. To move an RDMA device is nothing for
+    /// first conversation alone, which takes a thread and some fifteen system calls. To move an RDMA device is nothing for
     /// this: the kernel wants the thread itself inside.
     ///
     /// # Errors
