@@ -77,6 +77,8 @@ pub fn leave(
     restore(host, home, function, original)
 }
 
+/// Brings it home under a name that nobody has there, its own first: [`restore`] sees to the rest. By name alone the
+/// kernel is asked, for a listing of all interfaces would not come to an end while many come and go.
 fn fetch(
     host: &Host,
     home: &mut Conn,
@@ -85,16 +87,31 @@ fn fetch(
     original: &Original,
 ) -> Result<(), NetdevError> {
     let target = Netns::current(host)?;
-    let present = link.name.parse().ok();
-    let wishes = original.netdev.iter().chain(&present);
-    let name = interface::free_name(home, wishes, link.index)?;
     netns.over_route(host, |conn| -> Result<(), NetdevError> {
         for alt in &link.alt_names {
             interface::delete_alt_name(conn, link, alt)?;
         }
-        interface::set_up(conn, link, false)?;
-        interface::move_to(conn, link, &target, &name)
-    })?
+        interface::set_up(conn, link, false)
+    })??;
+    let present = link.name.parse().ok();
+    let wishes = original.netdev.iter().chain(&present).cloned();
+    for name in wishes.chain(interface::spare_names(link.index)) {
+        if interface::named(home, &name)?.is_some() {
+            continue;
+        }
+        let moved = |conn: &mut Conn| interface::move_to(conn, link, &target, &name);
+        match netns.over_route(host, moved)? {
+            // Somebody came by that name meanwhile.
+            Err(NetdevError::NameTaken { .. }) => {}
+            // It is at home, where it kept the name that it had.
+            Err(NetdevError::Misnamed { .. }) => return Ok(()),
+            outcome => return outcome,
+        }
+    }
+    Err(NetdevError::NameTaken {
+        name: link.name.clone(),
+        wanted: "anything".to_owned(),
+    })
 }
 
 /// Gives an interface at home its name, its further names and its state again.

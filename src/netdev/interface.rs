@@ -10,6 +10,9 @@ use crate::types::IfName;
 use crate::wire::link::change;
 use crate::wire::link::message::{Link, dump, get, get_by_name};
 
+/// How many names are made for one interface.
+const MOST_SPARE: u32 = 16;
+
 /// Every interface.
 ///
 /// # Errors
@@ -166,42 +169,11 @@ pub fn move_to(
     }
 }
 
-/// A name for an interface in the namespace of `conn` that nobody has: the first of `wishes`, or
-/// one made from its index.
-///
-/// # Errors
-/// [`NetdevError::Netlink`].
-pub fn free_name<'a>(
-    conn: &mut Conn,
-    wishes: impl IntoIterator<Item = &'a IfName>,
-    index: u32,
-) -> Result<IfName, NetdevError> {
-    let links = list(conn)?;
-    let is_free = |name: &str| {
-        !links
-            .iter()
-            .any(|link| link.name == name || link.alt_names.iter().any(|alt| alt == name))
-    };
-    if let Some(wish) = wishes.into_iter().find(|wish| is_free(wish.as_str())) {
-        return Ok(wish.clone());
-    }
-    let made = (0..=links.len())
-        .map(|round| {
-            format!(
-                "rdma{index:x}{}",
-                if round == 0 {
-                    String::new()
-                } else {
-                    format!("-{round:x}")
-                }
-            )
-        })
-        .filter(|name| is_free(name))
-        .find_map(|name| name.parse().ok());
-    made.ok_or_else(|| NetdevError::NameTaken {
-        name: format!("with index {index}"),
-        wanted: "anything".to_owned(),
-    })
+/// Names for an interface that nobody else would think of, made from its index.
+pub fn spare_names(index: u32) -> impl Iterator<Item = IfName> {
+    let again = (1..MOST_SPARE).map(move |round| format!("rdma{index:x}-{round:x}"));
+    let names = std::iter::once(format!("rdma{index:x}")).chain(again);
+    names.filter_map(|name| name.parse().ok())
 }
 
 fn gone(link: &Link) -> NetdevError {

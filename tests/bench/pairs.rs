@@ -73,6 +73,14 @@ impl Cost {
         }
     }
 
+    /// Both, one behind the other.
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            wall: self.wall + other.wall,
+            cpu: self.cpu + other.cpu,
+        }
+    }
+
     fn wall(&self) -> f64 {
         self.wall.as_secs_f64() * 1e6
     }

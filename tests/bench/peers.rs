@@ -3,8 +3,8 @@
 //! `[PEERS=FOLDER] cargo bench --bench peers [-- RUNS [count]]`: FOLDER has Go's `rdma` and `ib-sriov`, built static; with
 //! `count` the guest's clock counts instructions, which are the same on a busy machine. The guest root has to be there
 //! (`tests/lab/roots 6.12 tools`). Before anything is measured, each of Go's has to have done what ours did: the same
-//! interface told, the same devices in the pod, the same VF settings, and all as before behind DEL. `ib-sriov` has the
-//! kernel bind the VF anew, which takes what it takes: the rest is told by itself.
+//! interface told, the same devices in the pod, the same VF settings, and all as before behind DEL. Both have the kernel
+//! move a device, and `ib-sriov` bind the VF anew, which takes what it takes: the rest is told by itself.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -16,10 +16,14 @@ mod boot;
 mod pairs;
 
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use nix::sys::resource::{UsageWho, getrusage};
+use rdmactl::kernel::{Conn, Host, Netns};
+use rdmactl::rdma::device;
+use rdmactl::wire::nldev::device::move_to;
 
 use boot::shell;
 use pairs::{Cost, cost, report};
@@ -231,11 +235,11 @@ impl Call {
             attachment(program);
         }
         let (mut adds, mut dels) = (Vec::new(), Vec::new());
-        let mut rebinds = Vec::new();
+        let (mut out, mut back) = (Vec::new(), Vec::new());
         for run in 0..runs {
-            if self.plugin == "ib-sriov" {
-                rebinds.push(self.rebound());
-            }
+            let [leaving, coming] = self.kernels_part();
+            out.push(leaving);
+            back.push(coming);
             // Neither is always the one behind the other.
             let (our, their) = if run % 2 == 0 {
                 let our = attachment(&ours);
@@ -247,28 +251,52 @@ impl Call {
             adds.push((our.0, their.0));
             dels.push((our.1, their.1));
         }
-        for (verb, pairs) in [("ADD", adds), ("DEL", dels)] {
+        for (verb, pairs, kernels) in [("ADD", adds, out), ("DEL", dels, back)] {
             let name = format!("{} {verb} ({devices} devices)", self.plugin);
             report(&name, "Go", &pairs);
-            if self.plugin == "ib-sriov" {
-                let rest = pairs.iter().zip(&rebinds);
-                let rest = rest
-                    .map(|((ours, theirs), rebind)| (ours.without(rebind), theirs.without(rebind)));
-                let name = format!("{} {verb}, but the rebind", self.plugin);
-                report(&name, "Go", &rest.collect::<Vec<_>>());
-            }
+            let rest = pairs.iter().zip(&kernels);
+            let rest = rest
+                .map(|((ours, theirs), kernels)| (ours.without(kernels), theirs.without(kernels)));
+            let name = format!("{} {verb}, own part", self.plugin);
+            report(&name, "Go", &rest.collect::<Vec<_>>());
         }
         self.memory(&ours);
         self.memory(theirs);
     }
 
-    /// What the kernel does for a rebind: the VF's driver taken and given by two writes.
+    /// What the kernel does for ADD and for DEL, whoever asks for it.
+    fn kernels_part(&self) -> [Cost; 2] {
+        let rebind = (self.plugin == "ib-sriov").then(|| self.rebound());
+        self.moved().map(|part| match &rebind {
+            Some(rebind) => part.and(rebind),
+            None => part,
+        })
+    }
+
+    /// The VF's driver taken and given by two writes.
     fn rebound(&self) -> Cost {
         Cost::of(|| {
             for verb in ["unbind", "bind"] {
                 fs::write(format!("/sys/bus/pci/drivers/mlx5_core/{verb}"), &self.vf).unwrap();
             }
         })
+    }
+
+    /// Its RDMA device moved to the pod by one request, and home by another.
+    fn moved(&self) -> [Cost; 2] {
+        let host = Host::this();
+        let [home, pod] =
+            ["/proc/self/ns/net", NETNS].map(|path| Netns::open(&host, path).unwrap());
+        let devices = fs::read_dir(format!("/sys/bus/pci/devices/{}/infiniband", self.vf));
+        let name = devices.unwrap().next().unwrap().unwrap().file_name();
+        let mut conn = host.rdma().unwrap();
+        let device = device::find(&mut conn, name.to_str().unwrap()).unwrap();
+        let to = |conn: &mut Conn, netns: &Netns| {
+            Cost::of(|| conn.change(&move_to(device.index, netns.as_fd())).unwrap())
+        };
+        let out = to(&mut conn, &pod);
+        let back = pod.within(|| to(&mut host.rdma().unwrap(), &home)).unwrap();
+        [out, back]
     }
 
     /// The largest memory of one ADD.
