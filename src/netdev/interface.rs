@@ -181,3 +181,20 @@ fn gone(link: &Link) -> NetdevError {
         name: link.name.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_for_the_largest_index_too() {
+        for (index, first, last) in [
+            (0x2a, "rdma2a", "rdma2a-f"),
+            (u32::MAX, "rdmaffffffff", "rdmaffffffff-f"),
+        ] {
+            let names: Vec<String> = spare_names(index).map(|name| name.to_string()).collect();
+            assert_eq!(names.len(), 16);
+            assert_eq!([&names[0], &names[15]], [first, last]);
+        }
+    }
+}

@@ -73,9 +73,8 @@ const MOST_LISTINGS: u32 = 16;
 /// # Errors
 /// Those of [`list`].
 pub fn shown(conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
-    let is_wanted = |device: &Device| names.contains(&device.name);
     let mut devices = all_with(conn, names)?;
-    devices.retain(is_wanted);
+    devices.retain(|device| names.contains(&device.name));
     Ok(devices)
 }
 

@@ -1,6 +1,6 @@
 //! The index of the newest RDMA device that was seen: others are not far before it.
 //!
-//! The kernel counts indices up with every device that a driver makes (`ib_alloc_device`'s `xa_alloc_cyclic`,
+//! The kernel counts indices up with every device that a driver makes (`assign_name`,
 //! `drivers/infiniband/core/device.c`), and has no look-up by name. The number is the content of the node's lock file, which
 //! goes with the boot as indices do, and which Go's plugin locks and never reads. It may be wrong: who goes by it asks the
 //! kernel which device is there.
@@ -21,7 +21,7 @@ pub fn read(host: &Host) -> Option<u32> {
 /// Notes the newest one of `devices`. Where that cannot be done the next one who looks for a device lists all.
 pub fn note(host: &Host, devices: &[Device]) {
     let newest = devices.iter().map(|device| device.index).max();
-    if let Some(newest) = newest.filter(|newest| read(host) != Some(*newest)) {
+    if let Some(newest) = newest {
         // Of one length, so that nothing of the number before is left.
         let line = format!("{newest:>width$}\n", width = LENGTH - 1);
         let _ = file::overwrite(&host.path(locks::NODE), line.as_bytes());

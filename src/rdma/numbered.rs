@@ -68,15 +68,14 @@ fn from_newest(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Dev
         return Ok(found);
     };
     let next = newest.saturating_add(1);
-    let before = (0..ROUNDS).map(|round| {
-        let end = next.saturating_sub(round * AT_ONCE);
-        end.saturating_sub(AT_ONCE)..end
-    });
     let just_made = next..next.saturating_add(names.len() as u32);
     let behind = just_made.end..just_made.end.saturating_add(AT_ONCE);
-    let mut places = [just_made].into_iter().chain(before).collect::<Vec<_>>();
-    places.insert(2, behind);
-    for places in places.into_iter().filter(|places| !places.is_empty()) {
+    let before = |round: u32| {
+        let end = next.saturating_sub(round * AT_ONCE);
+        end.saturating_sub(AT_ONCE)..end
+    };
+    let nearest = [just_made, before(0), behind];
+    for places in nearest.into_iter().chain((1..ROUNDS).map(before)) {
         let questions: Vec<Request> = places.map(wire::get).collect();
         let answers = conn.get_all(&questions, Device::decode)?;
         // Nothing is there, or nothing that is seen from here.

@@ -32,3 +32,13 @@ fn closed_streams_are_open() {
         ["/dev/null"; 2]
     );
 }
+
+/// A reader that has left is an error to be told, not the end by a signal.
+#[test]
+fn nobody_reads() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdmactl"));
+    let status = command.arg("--help").stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0), "{status}");
+}
