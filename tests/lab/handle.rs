@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::namespace::{Held, Named};
+use crate::namespace_number::Number;
 use crate::output::{Output, Started, run};
 use crate::pci;
 use crate::terminal::Terminal;
@@ -99,21 +98,11 @@ impl Lab {
         Named::new(name)
     }
 
-    /// A namespace with the number that one had which is gone, and those that were made on the way
-    /// to it: the kernel gives the lowest free number.
-    pub(crate) fn netns_numbered(&self, inode: u64) -> Vec<Named> {
-        let mut made = Vec::new();
-        for n in 0..64 {
-            let named = self.netns(&format!("number{n}"));
-            let found = named.inode() == inode;
-            made.push(named);
-            if found {
-                return made;
-            }
-            // The number is free only when the kernel has cleared the old one away, on a busy machine a while later.
-            sleep(Duration::from_millis(10 * (n + 1)));
-        }
-        panic!("no new namespace has the number {inode}");
+    /// A namespace with the number that one had which is gone.
+    pub(crate) fn netns_numbered(&self, name: &str, inode: u64) -> Named {
+        Number::wait(inode)
+            .map(|number| number.give_to(name))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Runs `argv` in the named namespace as `ip netns exec` does, so /sys shows that namespace.

@@ -18,6 +18,7 @@ mod guest;
 mod handle;
 mod host;
 mod namespace;
+mod namespace_number;
 mod output;
 mod pci;
 mod report;

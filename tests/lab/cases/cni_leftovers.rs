@@ -80,7 +80,7 @@ fn a_node_made_whole(lab: &Lab) {
     lab.sh("for each in rdma ib-sriov; do touch /var/lib/cni/$each/.99999999.0.tmp /var/lib/cni/$each/.1.0.tmp; done")
         .ok();
     // A new container has the number of the dead one's namespace: that makes nobody live again.
-    let numbers = lab.netns_numbered(number);
+    let again = lab.netns_numbered("again", number);
 
     let mut seen = standings(lab);
     seen.sort();
@@ -111,7 +111,7 @@ fn a_node_made_whole(lab: &Lab) {
     lab.sh("ls -A /var/lib/cni/*").ok().stdout_is(&files);
 
     lab.rdmactl(&["cni", "gc"]).ok().stdout_has("ended");
-    drop(numbers);
+    drop(again);
     assert_eq!(standings(lab), ["ib-sriov alive held"]);
     lab.sh("cd /var/lib/cni; ls -A rdma ib-sriov; rm */.1.0.tmp")
         .ok()

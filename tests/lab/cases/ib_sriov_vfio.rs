@@ -85,13 +85,13 @@ fn vfio_i8_i16_i22_isolation_guids_and_owner(lab: &Lab) {
     let number = dies.inode();
     call(lab, "ADD", "/run/netns/dies", &conf).ok();
     drop(dies);
-    let numbers = lab.netns_numbered(number);
+    let again = lab.netns_numbered("again", number);
     let env = [("CNI_NETNS", POD), ("CNI_CONTAINERID", "second")];
     for verb in ["ADD", "DEL"] {
         lab.cni("ib-sriov", verb, &env, &conf.to_string()).ok();
     }
     is_as_it_was(lab, 1, &before);
-    drop(numbers);
+    drop(again);
 
     set("00:00:00:00:00:00:00:00", "00:00:00:00:00:00:00:00");
     lab.rdmactl(&["vf", "rebind", &vf, "--driver", "mlx5_core"])
