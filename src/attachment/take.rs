@@ -5,7 +5,7 @@ use super::error::AttachError;
 use super::record::{Lodging, Original, Vf as RecordedVf, VfRecord, Wanted};
 use super::store::VfStore;
 use super::{Partition, further_netdevs, home, netdev_side, partition, rdma_side, reserved_guid};
-use crate::kernel::{Conn, Host, Netns, state};
+use crate::kernel::{Conn, Host, Lock, Netns, state};
 use crate::netdev::{interface, on_function};
 use crate::pci::function;
 use crate::rdma::lease::{Attachment, NetnsMark};
@@ -66,6 +66,8 @@ pub struct Candidate {
     pub vf: Option<(Pf, Vf)>,
     /// What the PF tells; `None` for a whole function.
     pub report: Option<Report>,
+    /// Nobody else gives the GUID as long as this is held.
+    pub claim: Option<Lock>,
     /// As it is now.
     pub original: Original,
     /// Its interface, unless it is one for a virtual machine.
@@ -121,6 +123,7 @@ pub fn inspect(
         return Ok(Candidate {
             vf: None,
             report: None,
+            claim: None,
             original: Original {
                 driver,
                 ..Original::default()
@@ -130,6 +133,9 @@ pub fn inspect(
         });
     };
     let driver = driver.ok_or(AttachError::NoDriver(address))?;
+    // Before the look at who has it, which is the only one: asking a PF is dear.
+    let claim = order.guid.map(|guid| reserved_guid::claim(host, guid));
+    let claim = claim.transpose()?;
     let report = report::of(host, &pf)?;
     if report.layer == Some(LinkLayer::Ethernet)
         && let Some(guid) = order.guid
@@ -151,6 +157,7 @@ pub fn inspect(
         original: Original::default(),
         vf: Some((pf.clone(), vf)),
         report: None,
+        claim,
     };
     if !is_vfio {
         let links = on_function::all_here(route, sysfs, address)?;
@@ -282,21 +289,20 @@ pub fn carry_out(
     let Some((pf, vf)) = candidate.vf else {
         return Ok(());
     };
-    let guid = order.guid;
-    let claim = guid.map(|guid| reserved_guid::claim(host, guid));
-    let claim = claim.transpose()?;
     let wish = Wish {
         node_guid: order.guid,
         port_guid: order.guid,
         state: order.policy,
         ..Wish::default()
     };
-    if wish != Wish::default() {
-        let change = change::plan_anew(host, &pf, vf, &wish, candidate.report)?;
+    if let Some(report) = candidate.report
+        && wish != Wish::default()
+    {
+        let change = change::plan_told(host, &pf, vf, &wish, report)?;
         carrying_out::apply(host, change, &wish, false, &mut taken.notes)?;
     }
     // From now on the PF tells who has it.
-    drop(claim);
+    drop(candidate.claim);
     let Some(link) = candidate.link else {
         return Ok(());
     };

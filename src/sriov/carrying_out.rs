@@ -1,25 +1,18 @@
-//! Carrying out a change step by step: each read back, and all undone when one fails.
-
-use std::path::PathBuf;
-
-use nix::errno::Errno;
+//! Carrying out a change step by step: all read back at the end, and all undone when one fails.
 
 use super::change::{Change, ChangeError, Module, Note, Way, plan_after};
-use super::failed::{Failed, Reason, StepError};
+use super::failed::{Failed, StepError};
+use super::hand::{Hand, compare};
 use super::ipoib;
 use super::report;
 use super::step::Step;
-use super::uplink::Uplink;
 use super::vendor;
-use super::wish::{Wish, current};
-use crate::kernel::privilege::Privilege;
-use crate::kernel::{Conn, Host, NetlinkError, Refusal};
+use super::wish::Wish;
+use crate::kernel::{Host, NetlinkError};
 use crate::pci::function;
-use crate::wire::link::message::{Link, get, set_vf};
-use crate::wire::link::vf::{Vf as Told, VfSetting};
 
-/// Does what was planned: every step is read back, and when one fails, those before it are undone
-/// in reverse. What a caller should know is added to `notes`, also when it fails.
+/// Does what was planned: every step is read back, and when one fails, those made are undone in
+/// reverse. What a caller should know is added to `notes`, also when it fails.
 ///
 /// # Errors
 /// [`ChangeError`].
@@ -78,31 +71,44 @@ fn all(host: &Host, change: &Change, notes: &mut Vec<Note>) -> Result<(), Change
     Ok(outcome?)
 }
 
-/// What sets one property after the other.
-struct Hand<'a> {
-    host: &'a Host,
-    change: &'a Change,
-    /// Without it there are the vendor's files alone.
-    post: Option<(&'a mut Conn, &'a Uplink)>,
-}
-
 impl Hand<'_> {
+    /// Asking a PF costs more than setting something, the more VFs it has: it is asked once, at the end.
     fn all(mut self, notes: &mut Vec<Note>) -> Result<(), Box<Failed>> {
         let steps = &self.change.steps;
+        let mut to_read = Vec::with_capacity(steps.len());
         for (at, step) in steps.iter().enumerate() {
-            let Err(why) = self.make(step.setting, notes) else {
-                continue;
-            };
-            // What was acknowledged may have done something.
-            let acknowledged = !matches!(why, StepError::Refused { .. });
-            if matches!(why, StepError::Netlink(NetlinkError::Stuck { .. })) {
-                // Whatever else is asked of the kernel over this way waits behind it.
-                let left = steps[..at].iter().map(|step| (*step, None)).collect();
-                return Err(self.failed(step, why, Vec::new(), left));
+            match self.set_or_write(step.setting, notes) {
+                Ok(true) => {}
+                Ok(false) => to_read.push(step),
+                Err(why) => return Err(self.given_up(at, why)),
             }
-            return Err(self.undone(&steps[..at + usize::from(acknowledged)], step, why));
+        }
+        let Some(last) = to_read.last() else {
+            return Ok(());
+        };
+        let told = match self.told() {
+            Ok(told) => told,
+            Err(error) => return Err(self.undone(steps, last, error.into())),
+        };
+        for step in to_read {
+            if let Err(why) = compare(told.as_ref(), step.setting, notes) {
+                return Err(self.undone(steps, step, why));
+            }
         }
         Ok(())
+    }
+
+    /// Undoes what was made before a step that could not be.
+    fn given_up(self, at: usize, why: StepError) -> Box<Failed> {
+        let steps = &self.change.steps;
+        if matches!(why, StepError::Netlink(NetlinkError::Stuck { .. })) {
+            // Whatever else is asked of the kernel over this way waits behind it.
+            let left = steps[..at].iter().map(|step| (*step, None)).collect();
+            return self.failed(&steps[at], why, Vec::new(), left);
+        }
+        // What was not refused may have done something.
+        let is_refused = matches!(why, StepError::Refused { .. });
+        self.undone(&steps[..at + usize::from(!is_refused)], &steps[at], why)
     }
 
     fn undone(mut self, done: &[Step], failed: &Step, why: StepError) -> Box<Failed> {
@@ -137,108 +143,6 @@ impl Hand<'_> {
             left,
         })
     }
-
-    /// Makes one setting and reads it back; what the PF does not tell cannot be read back.
-    fn make(&mut self, setting: VfSetting, notes: &mut Vec<Note>) -> Result<(), StepError> {
-        let by_file = self.set(setting)?;
-        let told = if by_file { self.file() } else { self.told()? };
-        let note = match (by_file, &told) {
-            (true, _) => Some(Note::ByVendorFiles),
-            (false, None) => Some(Note::NotReadBack),
-            (false, Some(_)) => None,
-        };
-        notes.extend(note.filter(|note| !notes.contains(note)));
-        match told.and_then(|told| current(&told, setting)) {
-            Some(now) if now != setting && by_file => notes.push(Note::Unproven(setting)),
-            Some(now) if now != setting => return Err(StepError::NotDone { now }),
-            Some(_) | None => {}
-        }
-        Ok(())
-    }
-
-    /// Returns whether the vendor's file took it.
-    fn set(&mut self, setting: VfSetting) -> Result<bool, StepError> {
-        let index = self.change.vf.index.into();
-        let refusal = match &mut self.post {
-            Some((conn, uplink)) => {
-                let request = set_vf(uplink.index, index, setting);
-                let outcome = match self.change.limit {
-                    Some(limit) => conn.change_within(&request, limit),
-                    None => conn.change(&request),
-                };
-                match outcome {
-                    Err(NetlinkError::Refused(refusal)) => Some(refusal),
-                    other => return Ok(other.map(|()| false)?),
-                }
-            }
-            None => None,
-        };
-        // IPoIB has no such operation: the vendor's files may.
-        let unsupported = |refusal: &Refusal| refusal.errno == Errno::EOPNOTSUPP;
-        if refusal.as_ref().is_none_or(unsupported) {
-            let (pf, vf) = (self.change.pf.address, self.change.vf);
-            match vendor::write(self.host.sysfs(), pf, vf, setting) {
-                Some(Ok(())) => return Ok(true),
-                Some(Err(error)) => {
-                    let (errno, message) = (error.errno, None);
-                    let refusal = Refusal { errno, message };
-                    return Err(self.refused(setting, refusal, Some(error.path)));
-                }
-                None => {}
-            }
-        }
-        let refusal = refusal.unwrap_or(Refusal {
-            errno: Errno::EOPNOTSUPP,
-            message: None,
-        });
-        Err(self.refused(setting, refusal, None))
-    }
-
-    fn file(&self) -> Option<Told> {
-        vendor::read(self.host.sysfs(), self.change.pf.address, self.change.vf)
-    }
-
-    fn told(&mut self) -> Result<Option<Told>, NetlinkError> {
-        let Some((conn, uplink)) = &mut self.post else {
-            return Ok(None);
-        };
-        let told = report::told(conn, uplink)?;
-        Ok(told.and_then(|told| told.get(&self.change.vf.index).copied()))
-    }
-
-    fn refused(
-        &mut self,
-        setting: VfSetting,
-        refusal: Refusal,
-        file: Option<PathBuf>,
-    ) -> StepError {
-        let is_rate = matches!(setting, VfSetting::Rates(_));
-        let reason = match refusal.errno {
-            Errno::EPERM | Errno::EACCES => Reason::NotPermitted(Privilege::of_caller(self.host)),
-            Errno::EOPNOTSUPP => Reason::NotSupported,
-            Errno::EPROTONOSUPPORT => Reason::Protocol,
-            Errno::EINVAL | Errno::ERANGE if is_rate && self.has_link() == Some(false) => {
-                Reason::NoLink
-            }
-            Errno::EINVAL => Reason::Invalid,
-            Errno::ERANGE => Reason::Range,
-            Errno::EBUSY | Errno::EAGAIN => Reason::Busy,
-            Errno::ENODEV | Errno::ENXIO | Errno::ENOENT => Reason::Gone,
-            Errno::EIO | Errno::ETIMEDOUT | Errno::EREMOTEIO => Reason::Firmware,
-            _ => Reason::Other,
-        };
-        StepError::Refused {
-            reason,
-            refusal,
-            file,
-        }
-    }
-
-    fn has_link(&mut self) -> Option<bool> {
-        let (conn, uplink) = self.post.as_mut()?;
-        let link = conn.get(&get(uplink.index, false), Link::decode).ok()?;
-        Some(link.running)
-    }
 }
 
 #[cfg(test)]
@@ -247,8 +151,13 @@ mod tests {
     use crate::kernel::fake::{Answer, Kernel, Machine};
     use crate::sriov::link_layer::LinkLayer;
     use crate::sriov::pf::{Pf, Vf};
+    use crate::sriov::uplink::Uplink;
+    use crate::sriov::wish::current;
     use crate::types::{Guid, LinkPolicy};
     use crate::wire::Request;
+    use crate::wire::link::message::Link;
+    use crate::wire::link::vf::{Vf as Told, VfSetting};
+    use nix::errno::Errno;
     use std::sync::{Arc, Mutex};
 
     /// Answers a setting, the first of which is number 0.
@@ -383,7 +292,7 @@ mod tests {
     fn an_acknowledgement_is_no_proof() {
         let (outcome, now) = given(|at, _| (at == 1).then_some(Errno::UnknownErrno));
         let why = outcome.unwrap_err();
-        assert!(why.contains("reads back something else, undone 2"), "{why}");
+        assert!(why.contains("reads back something else, undone 3"), "{why}");
         assert_eq!(now, told(1, 2, LinkPolicy::Auto));
     }
 }

@@ -124,21 +124,17 @@ pub fn plan(host: &Host, pf: &Pf, vf: Vf, wish: &Wish, force: bool) -> Result<Ch
     plan_after(host, pf, vf, wish, force, report, Module::Untried)
 }
 
-/// As [`plan`] without force, where the PF was asked `before`: it is asked again, and not looked for.
+/// As [`plan`] without force, with what the PF told just now.
 ///
 /// # Errors
 /// As [`plan`].
-pub fn plan_anew(
+pub fn plan_told(
     host: &Host,
     pf: &Pf,
     vf: Vf,
     wish: &Wish,
-    before: Option<Report>,
+    report: Report,
 ) -> Result<Change, ChangeError> {
-    let report = match before {
-        Some(before) => report::again(host, pf, before)?,
-        None => report::of(host, pf)?,
-    };
     plan_after(host, pf, vf, wish, false, report, Module::Untried)
 }
 

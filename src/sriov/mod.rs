@@ -11,6 +11,7 @@ pub mod eswitch;
 pub mod failed;
 pub mod giving;
 pub mod guid_holder;
+mod hand;
 pub mod held;
 pub mod ipoib;
 mod known_guid;

@@ -66,18 +66,6 @@ pub fn of(host: &Host, pf: &Pf) -> Result<Report, UplinkError> {
     report(host, pf, uplink, search.unseen.len())
 }
 
-/// What a PF tells now, over the interface that it was asked by `before`, if that is still there.
-///
-/// # Errors
-/// As [`of`].
-pub fn again(host: &Host, pf: &Pf, before: Report) -> Result<Report, UplinkError> {
-    let asked = before.uplink.is_some();
-    match report(host, pf, before.uplink, 0) {
-        Ok(report) if asked => Ok(report),
-        _ => of(host, pf),
-    }
-}
-
 fn report(
     host: &Host,
     pf: &Pf,

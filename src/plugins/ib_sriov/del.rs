@@ -71,6 +71,9 @@ fn lost(
 ) -> Result<(), Failure> {
     if let Some(function) = settings.device {
         locks::clear_device(plugin.host, &DeviceId::Pci(function));
+        if let Ok(Some(guid)) = settings.guid_for(plugin.host, function) {
+            locks::clear_guid(plugin.host, guid);
+        }
     }
     let (Some(function), Some(netns)) = (settings.device, netns) else {
         plugin.log.info("nothing on record, nothing to bring home");
