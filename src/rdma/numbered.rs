@@ -60,18 +60,18 @@ fn guessed(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Device>
     Ok(found)
 }
 
-/// The next one behind the newest device that is known, which a driver that was bound since has made; else those before
-/// and behind it, the nearest first.
+/// The newest device that is known, for the VF given last is often given next, and the next ones, which a driver that was
+/// bound since has made; else those before and behind it, the nearest first.
 fn from_newest(host: &Host, conn: &mut Conn, names: &[String]) -> Result<Vec<Device>, RdmaError> {
     let mut found: Vec<Device> = Vec::with_capacity(names.len());
     let Some(newest) = newest::read(host) else {
         return Ok(found);
     };
     let next = newest.saturating_add(1);
-    let just_made = next..next.saturating_add(names.len() as u32);
+    let just_made = newest..next.saturating_add(names.len() as u32);
     let behind = just_made.end..just_made.end.saturating_add(AT_ONCE);
     let before = |round: u32| {
-        let end = next.saturating_sub(round * AT_ONCE);
+        let end = newest.saturating_sub(round * AT_ONCE);
         end.saturating_sub(AT_ONCE)..end
     };
     let nearest = [just_made, before(0), behind];

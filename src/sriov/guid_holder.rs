@@ -1,8 +1,8 @@
 //! `Holder`: who has a GUID already. Two with one GUID break the subnet for both.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::known_guid;
+use super::known_guid::{self, Known};
 use super::link_layer::LinkLayer;
 use super::pf::{self, Pf, Vf};
 use super::report::{self, Report};
@@ -144,24 +144,23 @@ fn devices<'a>(
 ) -> impl Iterator<Item = (Guid, Holder)> + 'a {
     let sysfs = host.sysfs();
     let names = sysfs.list_if_there("class/infiniband").unwrap_or_default();
-    let listed = match names.is_empty() {
-        true => BTreeMap::new(),
-        false => node_guids(host),
+    let mut listed = match names.is_empty() {
+        true => Vec::new(),
+        false => listed(host),
     };
-    let known = match names.len() > FEW {
-        true => known_guid::ports(host, told, &listed),
-        false => BTreeMap::new(),
-    };
+    if names.len() > FEW {
+        known_guid::add_ports(host, told, &mut listed);
+    }
     names.into_iter().filter_map(move |name| {
-        let node_guid = match listed.get(&name) {
-            Some(guid) => *guid,
+        let known = listed.binary_search_by(|known| known.name.cmp(&name));
+        let known = known.ok().map(|at| &listed[at]);
+        let node_guid = match known {
+            Some(known) => known.node,
             None => vf_side::node_guid(sysfs, CLASS, &name),
         };
         let guid = has([node_guid, None]).or_else(|| {
-            let port = match known.get(&name) {
-                Some(port) => Some(*port),
-                None => vf_side::port_guid(sysfs, CLASS, &name, FIRST_PORT),
-            };
+            let port = known.and_then(|known| known.port);
+            let port = port.or_else(|| vf_side::port_guid(sysfs, CLASS, &name, FIRST_PORT));
             has([port, None])
         })?;
         // Whose it is matters for the one that has the GUID, not for a hundred others.
@@ -170,16 +169,19 @@ fn devices<'a>(
     })
 }
 
-/// Node GUIDs by the names of their devices, from one listing; a listing may leave some out.
-fn node_guids(host: &Host) -> BTreeMap<String, Option<Guid>> {
-    let listed = host.rdma().and_then(|mut conn| {
-        let devices = conn.list(&device::dump(), Device::decode)?;
-        let guids = devices.into_iter();
-        Ok(guids
-            .map(|device| (device.name, device.node_guid))
-            .collect())
+/// Devices by name with their node GUIDs, from one listing, which may leave some out.
+fn listed(host: &Host) -> Vec<Known> {
+    let devices = host
+        .rdma()
+        .and_then(|mut conn| conn.list(&device::dump(), Device::decode_guid));
+    let known = devices.unwrap_or_default().into_iter().map(|device| Known {
+        name: device.name,
+        node: device.node_guid,
+        port: None,
     });
-    listed.unwrap_or_default()
+    let mut known: Vec<Known> = known.collect();
+    known.sort_by(|one, other| one.name.cmp(&other.name));
+    known
 }
 
 fn held(wanted: &[Guid], has: [Option<Guid>; 2]) -> Option<Guid> {
@@ -193,6 +195,7 @@ mod tests {
     use crate::kernel::fake::{Answer, Machine};
     use crate::wire::Request;
     use crate::wire::link::vf::Vf as Told;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_sibling_and_a_stranger_but_not_itself() {

@@ -1,5 +1,7 @@
 //! `Pf`: a physical function and its VFs, by index and address.
 
+use std::collections::BTreeSet;
+
 use crate::kernel::{Sysfs, SysfsError};
 use crate::pci::function::{self, Role};
 use crate::types::{DriverName, PciAddr};
@@ -124,13 +126,16 @@ pub fn list(sysfs: &Sysfs) -> Result<Vec<Pf>, SysfsError> {
 /// # Errors
 /// [`SysfsError`].
 pub fn others(sysfs: &Sysfs, except: Option<&Pf>) -> Result<Vec<Pf>, SysfsError> {
-    let is_known =
-        |address| except.is_some_and(|pf| pf.address == address || pf.vf_at(address).is_some());
+    let of_one = |pf: &Pf| -> BTreeSet<PciAddr> {
+        let vfs = pf.vfs.iter().map(|vf| vf.address);
+        vfs.chain([pf.address]).collect()
+    };
+    let known = except.map(of_one).unwrap_or_default();
     let mut pfs = Vec::new();
     for address in function::addresses(sysfs)? {
         // Most functions are VFs, which lack this file.
         let may_be = || sysfs.exists(function::folder(address).join("sriov_totalvfs"));
-        if !is_known(address) && may_be() {
+        if !known.contains(&address) && may_be() {
             pfs.extend(read(sysfs, address)?);
         }
     }

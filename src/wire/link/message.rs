@@ -13,7 +13,7 @@ pub(super) const IFINFOMSG_LEN: usize = 16;
 pub(super) const IFF_UP: u32 = 1;
 const IFF_RUNNING: u32 = 1 << 6;
 
-const IFLA_ADDRESS: u16 = 1;
+pub(super) const IFLA_ADDRESS: u16 = 1;
 pub(super) const IFLA_IFNAME: u16 = 3;
 pub(super) const IFLA_MTU: u16 = 4;
 pub(super) const IFLA_LINK: u16 = 5;

@@ -4,5 +4,6 @@ pub mod change;
 pub mod interface;
 pub mod message;
 pub mod pkey_child;
+pub mod port;
 pub mod stacking;
 pub mod vf;

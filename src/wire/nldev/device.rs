@@ -76,6 +76,21 @@ impl Device {
         device.named(index, name)
     }
 
+    /// Reads no more than it takes to tell who has a GUID: index, name and node GUID.
+    pub fn decode_guid(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut device = Self::default();
+        let (mut index, mut name) = (None, None);
+        for attr in Attrs::new(body) {
+            match attr.id {
+                RDMA_NLDEV_ATTR_DEV_INDEX => index = attr.u32(),
+                RDMA_NLDEV_ATTR_DEV_NAME => name = Some(attr.text()),
+                RDMA_NLDEV_ATTR_NODE_GUID => device.node_guid = attr.u64().map(Guid::new),
+                _ => {}
+            }
+        }
+        device.named(index, name)
+    }
+
     fn named(mut self, index: Option<u32>, name: Option<String>) -> Result<Self, DecodeError> {
         self.index = index.ok_or(DecodeError::Missing("RDMA_NLDEV_ATTR_DEV_INDEX"))?;
         self.name = name.ok_or(DecodeError::Missing("RDMA_NLDEV_ATTR_DEV_NAME"))?;
