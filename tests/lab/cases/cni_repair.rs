@@ -56,7 +56,7 @@ fn several_crashes(lab: &Lab) {
     // has lost since, and its namespace died.
     ib(lab, "ADD", "lives", "lives", &named(5));
     ib(lab, "ADD", "dead", "dead", &named(2));
-    killed(lab, "ib-sriov", "cut", "cut", &named(3), ("flock", 3));
+    killed(lab, "ib-sriov", "cut", "cut", &named(3), ("flock", 4));
     lab.rdmactl(&["--force", "vf", "unbind", &lab.vf(3)]).ok();
     drop((dead, cut));
     // 4: rdma killed after the move, its namespace is there without processes.
