@@ -216,9 +216,13 @@ mod tests {
 
     /// Gives both GUIDs and the state to a VF that has others, and says what came of it.
     fn given(verdict: Verdict) -> (Result<(), String>, Told) {
+        given_by(|now| kernel(now, verdict))
+    }
+
+    fn given_by(kernel: impl FnOnce(Arc<Mutex<Told>>) -> Kernel) -> (Result<(), String>, Told) {
         let machine = Machine::new();
         let now = Arc::new(Mutex::new(told(1, 2, LinkPolicy::Auto)));
-        let host = machine.host_with(kernel(now.clone(), verdict));
+        let host = machine.host_with(kernel(now.clone()));
         let vf = Vf {
             index: 0,
             address: "0000:01:10.0".parse().unwrap(),
@@ -293,6 +297,28 @@ mod tests {
         let (outcome, now) = given(|at, _| (at == 1).then_some(Errno::UnknownErrno));
         let why = outcome.unwrap_err();
         assert!(why.contains("reads back something else, undone 3"), "{why}");
+        assert_eq!(now, told(1, 2, LinkPolicy::Auto));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_undone() {
+        let (outcome, now) = given_by(|now| {
+            let kernel = kernel(now, |_, _| None);
+            let looks = Mutex::new(0);
+            Arc::new(move |kind, body: &[u8]| {
+                if kind == 18 {
+                    let mut looks = looks.lock().unwrap();
+                    *looks += 1;
+                    if *looks == 1 {
+                        return Answer::Refused(Errno::EIO, None);
+                    }
+                }
+                kernel(kind, body)
+            })
+        });
+        let why = outcome.unwrap_err();
+        assert!(why.starts_with("State(Enable): "), "{why}");
+        assert!(why.ends_with("undone 3, left 0"), "{why}");
         assert_eq!(now, told(1, 2, LinkPolicy::Auto));
     }
 }
