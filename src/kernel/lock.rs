@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Host;
 use super::file::{self, FileError};
 use super::lock_holder::Holder;
+use super::lock_mark::Mark;
 use super::lock_turn::Turn;
 use super::lock_wait::Wait;
 
@@ -43,7 +44,7 @@ impl From<Duration> for Patience {
 pub enum Lifetime {
     /// It stays: another program locks it too.
     Kept,
-    /// It goes: only programs that look twice, as this one does, lock it.
+    /// It goes with the last who waits for it: only programs that look twice, as this one does, lock it.
     Removed,
 }
 
@@ -195,7 +196,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.lifetime == Lifetime::Removed {
+        if self.lifetime == Lifetime::Removed && !Mark::is_set(&self.file) {
             // A file that stays locks as well as a new one.
             let _ = fs::remove_file(&self.path);
         }

@@ -25,8 +25,13 @@ impl fmt::Display for Holder {
 pub fn pid(host: &Host, file: &File) -> Option<u32> {
     let inode = file.metadata().ok()?.ino();
     let locks = file::read(&host.path("/proc/locks"), 4 * 1024 * 1024).ok()??;
-    String::from_utf8_lossy(&locks)
-        .lines()
+    let text = String::from_utf8_lossy(&locks);
+    // There may be a thousand lines, and few are of this file.
+    let place = format!(":{inode} ");
+    let places = text.match_indices(&place).map(|(at, _)| at);
+    let lines = places.map(|at| &text[text[..at].rfind('\n').map_or(0, |end| end + 1)..]);
+    lines
+        .filter_map(|rest| rest.lines().next())
         .find_map(|line| pid_of(line, inode))
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::lock::{Kind, LockError, is_at, open};
+use super::lock_mark::Mark;
 use super::lock_wait::Wait;
 
 /// The first place in line, given up when the value is dropped.
@@ -44,8 +45,10 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // One that stays is removed by the next who stands in line.
-        let _ = fs::remove_file(&self.path);
+        if !Mark::is_set(&self.file) {
+            // One that stays is removed by the next who stands in line.
+            let _ = fs::remove_file(&self.path);
+        }
         let _ = self.file.unlock();
     }
 }

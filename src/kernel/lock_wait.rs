@@ -11,9 +11,15 @@ use super::Host;
 use super::file::FileError;
 use super::lock::{Kind, LockError, Patience};
 use super::lock_holder;
+use super::lock_mark::Mark;
 
-/// How often a waiter looks whether the lock has changed hands.
+/// When a waiter looks for the first time who has the lock; each time it takes twice as long, up to [`SELDOM`].
+///
+/// While the kernel lists whatever is locked, nobody locks any file or gives a lock back (`locks_start`, `fs/locks.c`):
+/// a hundred who looked every second, and at each change of hands, had little time for work.
 const LOOK: Duration = Duration::from_secs(1);
+/// Often enough that who takes the lock several times is not held for one who keeps it.
+const SELDOM: Duration = Duration::from_secs(10);
 
 /// A waiter in the queue for a lock.
 pub(super) struct Wait<'a> {
@@ -23,6 +29,8 @@ pub(super) struct Wait<'a> {
     begun: Instant,
     /// Who has it, and since when that is known.
     before: (Option<u32>, Instant),
+    /// Until the next look.
+    until_look: Duration,
 }
 
 impl<'a> Wait<'a> {
@@ -34,6 +42,7 @@ impl<'a> Wait<'a> {
             patience,
             begun,
             before: (None, begun),
+            until_look: LOOK,
         }
     }
 
@@ -44,10 +53,10 @@ impl<'a> Wait<'a> {
         kind: Kind,
         wanted: Option<&File>,
     ) -> Result<File, LockError> {
-        self.look(wanted.unwrap_or(&file));
-        if self.left().is_zero() {
+        if self.is_over(wanted.unwrap_or(&file)) {
             return Err(self.busy(wanted.unwrap_or(&file)));
         }
+        let mark = Mark::set(&file);
         let (sender, receiver) = mpsc::channel();
         // The lock belongs to both descriptors: it is gone when the last one is closed, and so is one
         // that a thread gets for which nobody waits any more.
@@ -61,25 +70,39 @@ impl<'a> Wait<'a> {
             .spawn(move || sender.send(lock()))
             .map_err(|error| self.failed(error))?;
         loop {
-            match receiver.recv_timeout(LOOK.min(self.left())) {
-                Ok(Ok(())) => return Ok(file),
+            match receiver.recv_timeout(self.until_look.min(self.left())) {
+                Ok(Ok(())) => break,
                 Ok(Err(error)) => return Err(self.failed(error)),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(self.failed(io::ErrorKind::Interrupted.into()));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.until_look = (self.until_look * 2).min(SELDOM);
             self.look(wanted.unwrap_or(&file));
             if self.left().is_zero() {
                 return Err(self.busy(wanted.unwrap_or(&file)));
             }
         }
+        drop(mark);
+        Ok(file)
+    }
+
+    /// What was seen last may be long ago: nobody gives up without another look.
+    fn is_over(&mut self, file: &File) -> bool {
+        if self.left().is_zero() {
+            self.look(file);
+        }
+        self.left().is_zero()
     }
 
     fn look(&mut self, file: &File) {
         let now = lock_holder::pid(self.host, file);
         if now != self.before.0 {
-            self.before = (now, Instant::now());
+            // Whoever is seen first may have had it when the wait began.
+            let is_first = self.before.0.is_none();
+            let since = if is_first { self.begun } else { Instant::now() };
+            self.before = (now, since);
         }
     }
 

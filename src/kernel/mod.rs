@@ -19,6 +19,7 @@ pub mod initramfs;
 pub mod interfaces;
 pub mod lock;
 pub mod lock_holder;
+mod lock_mark;
 mod lock_turn;
 mod lock_wait;
 pub mod log_file;
