@@ -59,7 +59,7 @@ pub(crate) fn case(name: &str, run: fn(&Lab)) -> Case {
         systemd: false,
         root: None,
         kernels: &KERNELS,
-        limit: Duration::from_secs(60),
+        limit: Duration::from_secs(120),
         last: false,
         may_change: &[],
     }
