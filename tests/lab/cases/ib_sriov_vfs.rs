@@ -1,6 +1,6 @@
 //! Weak spots of Go's `ib-sriov` in what a VF has: its driver, its two GUIDs, its further names.
 
-use super::cni_call::{inside, refused, without};
+use super::cni_call::{inside, refused, with, without};
 use super::ib_sriov::*;
 use crate::case::{Case, case};
 use crate::handle::Lab;
@@ -11,6 +11,11 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         exclusive("i13_i17_drivers", i13_i17_drivers),
         exclusive("i16_two_guids", i16_two_guids),
+        exclusive(
+            "i18_a_child_is_not_the_interface",
+            i18_a_child_is_not_the_interface,
+        )
+        .adapter("mode=ib vf_guids=1 pkey=0x8005"),
         exclusive("i19_further_names", i19_further_names).adapter("mode=ib vf_guids=1"),
     ]
 }
@@ -55,6 +60,37 @@ fn i16_two_guids(lab: &Lab) {
     is_as_it_was(lab, 1, &before);
     set(zero, zero);
     lab.rdmactl(&["vf", "rebind", &vf]).ok();
+}
+
+/// Go gives away whichever interface the VF's folder has first.
+fn i18_a_child_is_not_the_interface(lab: &Lab) {
+    let (vf, netdev) = (lab.vf(0), lab.vf_netdev(0));
+    let index = |netns: &[&str], name: &str| {
+        let words = [netns, &["-j", "link", "show", "dev", name]].concat();
+        lab.ip(&words).ok().json()[0]["ifindex"].clone()
+    };
+    lab.exec(&format!(
+        "ip link add link {netdev} name a_child type ipoib pkey 0x8005"
+    ))
+    .ok();
+    let both = ["a_child".to_owned(), netdev.clone()];
+    assert_eq!(pci::names(pci::device(&vf).join("net")), both);
+    let before = as_it_is(lab, 0);
+    let indices = [index(&[], "a_child"), index(&[], &netdev)];
+    let _pod = lab.netns("pod");
+    // Binding the VF anew, as a GUID or isolation would, ends its interface, and the child with it.
+    let conf = without("rdmaIsolation", without("runtimeConfig", config(&vf)));
+    for _ in 0..2 {
+        let added = call(lab, "ADD", POD, &conf).ok().json();
+        assert_eq!(index(&["-n", "pod"], "eth0"), indices[1], "I18");
+        assert_eq!(index(&[], "a_child"), indices[0]);
+        let check = with("prevResult", added, conf.clone());
+        call(lab, "CHECK", POD, &check).ok();
+        call(lab, "DEL", POD, &conf).ok();
+        is_as_it_was(lab, 0, &before);
+        assert_eq!([index(&[], "a_child"), index(&[], &netdev)], indices);
+    }
+    lab.ip(&["link", "del", "a_child"]).ok();
 }
 
 /// None comes home that the interface did not leave with.
