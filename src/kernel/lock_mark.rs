@@ -61,14 +61,9 @@ mod tests {
 
     #[test]
     fn seen_by_others_as_long_as_it_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let open = || {
-            let mut how = File::options();
-            how.read(true).write(true).create(true).truncate(false);
-            how.open(&path).unwrap()
-        };
-        let (ours, theirs) = (open(), open());
+        let machine = Machine::new();
+        let path = machine.path(&PATH[1..]);
+        let [ours, theirs] = [(); 2].map(|()| open(&path).unwrap());
         ours.lock().unwrap();
         assert!(!Mark::is_set(&ours));
         let mark = Mark::set(&theirs);

@@ -99,9 +99,11 @@ impl<'a> Wait<'a> {
     fn look(&mut self, file: &File) {
         let now = lock_holder::pid(self.host, file);
         if now != self.before.0 {
-            // Whoever is seen first may have had it when the wait began.
-            let is_first = self.before.0.is_none();
-            let since = if is_first { self.begun } else { Instant::now() };
+            // Whoever is seen first may have had it when the wait began, or since nobody was seen.
+            let since = match self.before {
+                (None, since) => since,
+                (Some(_), _) => Instant::now(),
+            };
             self.before = (now, since);
         }
     }
@@ -127,5 +129,44 @@ impl<'a> Wait<'a> {
             path: self.path.to_owned(),
             source,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    use crate::kernel::fake::Machine;
+
+    /// Between two who have it, nobody may be seen: the second has not had it all the time.
+    #[test]
+    fn a_look_between_two_holders() {
+        let machine = Machine::new().file("proc/locks", "").file("run/lock", "");
+        let host = machine.host();
+        let path = machine.path("run/lock");
+        let file = File::open(&path).unwrap();
+        let inode = file.metadata().unwrap().ino();
+        let patience = Patience {
+            with_one: Duration::from_secs(5),
+            in_all: Duration::from_secs(60),
+        };
+        let mut wait = Wait::new(&host, &path, patience);
+        let seen = |wait: &mut Wait<'_>, pid: Option<u32>| {
+            let line =
+                pid.map(|pid| format!("1: FLOCK  ADVISORY  WRITE {pid} 00:1a:{inode} 0 EOF\n"));
+            std::fs::write(machine.path("proc/locks"), line.unwrap_or_default()).unwrap();
+            wait.look(&file);
+            wait.left().is_zero()
+        };
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+        (wait.begun, wait.before) = (long_ago, (None, long_ago));
+        assert!(
+            seen(&mut wait, Some(1)),
+            "the first has had it from the beginning"
+        );
+        assert!(!seen(&mut wait, None));
+        assert!(!seen(&mut wait, Some(2)));
+        assert!(!seen(&mut wait, Some(1)));
     }
 }

@@ -147,7 +147,7 @@ fn run_case(case: &Case) -> Result<(), String> {
 
 /// Namespaces die in the background: a difference counts when it stays.
 fn settle(before: &Snapshot, except: &[&str]) -> (Snapshot, String) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(3);
     loop {
         let after = Snapshot::take();
         let diff = before.diff(&after, except);

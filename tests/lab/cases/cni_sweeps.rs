@@ -35,7 +35,7 @@ const ERRORS: [Errno; 5] = [
 ];
 
 /// What the kernel has not finished then, it will not.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 const FOLDERS: [&str; 4] = [
     "/var/lib/cni",

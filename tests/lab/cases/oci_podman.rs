@@ -262,7 +262,7 @@ fn podman_killed(lab: &Lab) {
         assert!(Path::new(&format!("/proc/{pid}")).exists());
     };
     let gone = |pid: &str| {
-        let deadline = Instant::now() + Duration::from_secs(40);
+        let deadline = Instant::now() + Duration::from_secs(10);
         let there = || fs::read_link(format!("/proc/{pid}/ns/net")).is_ok();
         while there() {
             assert!(Instant::now() < deadline, "process {pid} is still there");

@@ -119,7 +119,7 @@ impl<'a> Node<'a> {
     /// Every device, name, GUID, link state, driver, address and file is as it was before the first container.
     #[track_caller]
     pub(super) fn is_whole_after(&self, what: &str) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(8);
         loop {
             let diff = self.before.diff(&Snapshot::take(), EXCEPT);
             let leases = self.leases();

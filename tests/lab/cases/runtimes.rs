@@ -137,7 +137,7 @@ fn containerd_ctr_ib_sriov(lab: &Lab) {
 
 /// Gives it time to see its container end, and to call DEL.
 fn wait(mut ctr: Running) {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while ctr.goes_on() {
         assert!(Instant::now() < deadline, "ctr still waits");
         sleep(Duration::from_millis(50));
