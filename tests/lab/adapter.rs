@@ -109,10 +109,15 @@ fn set_netns(mode: Netns) -> Result<()> {
 }
 
 pub(crate) fn until(what: &str, done: impl Fn() -> bool) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    within(10, what, done)
+}
+
+/// As [`until`], for what may take longer than 10 s.
+pub(crate) fn within(seconds: u64, what: &str, done: impl Fn() -> bool) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
     while !done() {
         if Instant::now() > deadline {
-            return Err(format!("after 10 s it is still not so that {what}"));
+            return Err(format!("after {seconds} s it is still not so that {what}"));
         }
         sleep(Duration::from_millis(10));
     }

@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::runtime_node::{Network, Node, ROOTFS, with_runtimes};
-use crate::adapter::until;
+use crate::adapter::{until, within};
 use crate::case::Case;
 use crate::handle::Lab;
 use crate::output::Output;
@@ -68,7 +68,7 @@ fn ctr_in_the_background(lab: &Lab, id: &str) -> Running {
         "/bin/sleep",
         "1000",
     ]);
-    until("the container runs", || pid(lab, id).is_some())
+    within(40, "the container runs", || pid(lab, id).is_some())
         .unwrap_or_else(|error| panic!("{error}"));
     run
 }
